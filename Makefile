@@ -1,0 +1,98 @@
+# cqmail: plain make builds everything; see INSTALL.
+#
+# Folders under src/ follow the mail; a program folder's modules become one
+# archive, which its programs link with the four shared libraries. Small
+# programs (started once a connection or a message) are linked static with
+# musl-gcc if it is there; `make MUSL=` uses the compiler of conf-cc for all.
+
+.POSIX:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+BUILD ?= build
+BIN ?= bin
+CC = $(shell head -n 1 conf-cc)
+LD = $(shell head -n 1 conf-ld)
+HOME_DIR = $(shell head -n 1 conf-qmail)
+MUSL ?= $(shell command -v musl-gcc 2>/dev/null)
+WERROR ?=
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wwrite-strings -Wvla -Wformat=2 $(WERROR)
+STANDARD = -std=c11 -D_POSIX_C_SOURCE=200809L
+CFLAGS_ALL = $(STANDARD) $(WARNINGS) -Isrc -I$(BUILD) -MMD -MP
+ifeq ($(MUSL),)
+SMALL_CC = $(CC)
+SMALL_LD = $(LD)
+else
+SMALL_CC = $(MUSL) -static -O2 -g
+SMALL_LD = $(MUSL) -static
+endif
+
+# ---- what is built -------------------------------------------------------
+SHARED = net conf mail base
+# started once a connection or a message: no NSS, no resolver
+SMALL_PROGRAMS = \
+	accept/qmail-smtpd \
+	inject/qmail-queue inject/qmail-inject inject/sendmail \
+	local/qmail-local local/forward local/preline local/condredirect \
+	local/bouncesaying local/except local/maildirmake \
+	queue/qmail-clean \
+	pop3/qmail-popup pop3/qmail-pop3d
+# long-lived, or in need of the passwd database, crypt or the resolver
+LARGE_PROGRAMS = \
+	queue/qmail-queued \
+	send/qmail-start send/qmail-send \
+	local/qmail-lspawn local/qmail-getpw \
+	remote/qmail-rspawn remote/qmail-remote \
+	pop3/qmail-checkpass \
+	admin/qmail-conf admin/qmail-newu
+LIBS_remote/qmail-remote = -lresolv
+LIBS_pop3/qmail-checkpass = -lcrypt
+
+PROGRAMS = $(SMALL_PROGRAMS) $(LARGE_PROGRAMS)
+FOLDERS = accept inject queue send local remote pop3 admin
+PROGRAM_SOURCES = $(PROGRAMS:%=src/%.c)
+modules = $(filter-out $(PROGRAM_SOURCES),$(wildcard src/$(1)/*.c))
+BINARIES = $(foreach p,$(PROGRAMS),$(BIN)/$(notdir $(p)))
+
+.PHONY: all clean
+all: $(BINARIES)
+
+# ---- rules for one flavour (small or large) ------------------------------
+# $(1) flavour, $(2) compiler, $(3) linker, $(4) its programs
+define flavour
+$(BUILD)/$(1)/%.o: src/%.c $(BUILD)/config.h conf-cc
+	@mkdir -p $$(@D)
+	@echo '  CC $(1) $$<'
+	@$(2) $$(CFLAGS_ALL) -c -o $$@ $$<
+
+$(foreach f,$(SHARED) $(FOLDERS),
+$(BUILD)/$(1)/lib$(f).a: $(patsubst src/%.c,$(BUILD)/$(1)/%.o,$(call modules,$(f)))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	@ar rcs $$@ $$^
+)
+$(foreach p,$(4),
+$(BIN)/$(notdir $(p)): $(BUILD)/$(1)/$(p).o \
+    $(BUILD)/$(1)/lib$(firstword $(subst /, ,$(p))).a \
+    $(SHARED:%=$(BUILD)/$(1)/lib%.a) conf-ld
+	@mkdir -p $(BIN)
+	@echo '  LD $(1) $$@'
+	@$(3) -o $$@ $(BUILD)/$(1)/$(p).o \
+	    $(BUILD)/$(1)/lib$(firstword $(subst /, ,$(p))).a \
+	    $(SHARED:%=$(BUILD)/$(1)/lib%.a) $(LIBS_$(p))
+)
+endef
+$(eval $(call flavour,small,$(SMALL_CC),$(SMALL_LD),$(SMALL_PROGRAMS)))
+$(eval $(call flavour,large,$(CC),$(LD),$(LARGE_PROGRAMS)))
+
+# The home and the account names, as C literals.
+$(BUILD)/config.h: conf-qmail conf-users tools/config-header
+	@mkdir -p $(@D)
+	@sh tools/config-header conf-qmail conf-users >$@.tmp
+	@mv $@.tmp $@
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+clean:
+	rm -rf $(BUILD) $(BIN)

@@ -1,0 +1,297 @@
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+int
+fd_cloexec(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	return flags == -1 ? -1 : fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+}
+
+int
+fd_nonblock(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags == -1 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+void
+fd_close(int fd)
+{
+	int error = errno;
+
+	if (fd != -1)
+		(void)close(fd); /* nothing was written that matters */
+	errno = error;
+}
+
+/* Marks both ends, or closes both. */
+static int
+finish_pair(int ends[2])
+{
+	if (fd_cloexec(ends[0]) == 0 && fd_cloexec(ends[1]) == 0)
+		return 0;
+	fd_close(ends[0]);
+	fd_close(ends[1]);
+	return -1;
+}
+
+int
+fd_pipe(int ends[2])
+{
+	return pipe(ends) == -1 ? -1 : finish_pair(ends);
+}
+
+int
+fd_packet_pair(int ends[2])
+{
+	int room = 2 * FD_PACKET_MAX;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) == -1)
+		return -1;
+	for (size_t i = 0; i < 2; i++) {
+		/* only ever raises what the system gives; a failure shows when
+		   a packet that large is sent */
+		(void)setsockopt(
+		    ends[i], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	}
+	return finish_pair(ends);
+}
+
+int
+fd_move(int from, int to)
+{
+	int flags;
+
+	if (from == to) {
+		flags = fcntl(from, F_GETFD);
+		return flags == -1 ? -1
+				   : fcntl(from, F_SETFD, flags & ~FD_CLOEXEC);
+	}
+	while (dup2(from, to) == -1) {
+		if (errno != EINTR)
+			return -1;
+	}
+	fd_close(from);
+	return 0;
+}
+
+int
+fd_guard_standard(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+		if (fd == -1)
+			return -1;
+	} while (fd <= 2);
+	fd_close(fd);
+	return 0;
+}
+
+static int
+wait_for(int fd, short events, int timeout_ms)
+{
+	struct pollfd item = {.fd = fd, .events = events};
+	int64_t end = clock_mono_ms() + timeout_ms;
+
+	for (;;) {
+		int ready = poll(&item, 1, timeout_ms);
+
+		if (ready >= 0)
+			return ready;
+		if (errno != EINTR)
+			return -1;
+		if (timeout_ms >= 0) {
+			int64_t left = end - clock_mono_ms();
+
+			timeout_ms = left > 0 ? (int)left : 0;
+		}
+	}
+}
+
+int
+fd_wait_readable(int fd, int timeout_ms)
+{
+	return wait_for(fd, POLLIN, timeout_ms);
+}
+
+int
+fd_wait_writable(int fd, int timeout_ms)
+{
+	return wait_for(fd, POLLOUT, timeout_ms);
+}
+
+/* Seconds as poll wants them; over 24 days is as good as 24 days. */
+static int
+to_ms(unsigned timeout_s)
+{
+	if (timeout_s == 0)
+		return -1;
+	return timeout_s > 2000000 ? 2000000000 : (int)timeout_s * 1000;
+}
+
+ssize_t
+fd_read_timeout(int fd, char *buf, size_t len, unsigned timeout_s)
+{
+	ssize_t got;
+	int ready;
+
+	/* a socket is asked without waiting first: mostly it has bytes, and
+	   its shared flags stay as they are */
+	do
+		got = recv(fd, buf, len, MSG_DONTWAIT);
+	while (got == -1 && errno == EINTR);
+	if (got >= 0 ||
+	    (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOTSOCK))
+		return got;
+	for (;;) {
+		if (timeout_s != 0 || errno != ENOTSOCK) {
+			ready = fd_wait_readable(fd, to_ms(timeout_s));
+			if (ready == -1)
+				return -1;
+			if (ready == 0) {
+				errno = ETIMEDOUT;
+				return -1;
+			}
+		}
+		got = read(fd, buf, len);
+		if (got >= 0)
+			return got;
+		if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)
+			return -1;
+	}
+}
+
+/* One write that does not wait if fd is a socket. */
+static ssize_t
+write_once(int fd, const char *buf, size_t len)
+{
+	ssize_t put = send(fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (put == -1 && errno == ENOTSOCK)
+		put = write(fd, buf, len);
+	return put;
+}
+
+int
+fd_write_timeout(int fd, const char *buf, size_t len, unsigned timeout_s)
+{
+	while (len > 0) {
+		ssize_t put = write_once(fd, buf, len);
+		int ready;
+
+		if (put > 0) {
+			buf += put;
+			len -= (size_t)put;
+			continue;
+		}
+		if (put == -1 && errno == EINTR)
+			continue;
+		if (put == -1 && errno != EAGAIN && errno != EWOULDBLOCK)
+			return -1;
+		ready = fd_wait_writable(fd, to_ms(timeout_s));
+		if (ready == -1)
+			return -1;
+		if (ready == 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int
+fd_write_all(int fd, const char *buf, size_t len)
+{
+	while (len > 0) {
+		ssize_t put = write(fd, buf, len);
+
+		if (put == -1 && errno == EINTR)
+			continue;
+		if (put == -1)
+			return -1;
+		buf += put;
+		len -= (size_t)put;
+	}
+	return 0;
+}
+
+union control {
+	struct cmsghdr head; /* for alignment */
+	char room[CMSG_SPACE(sizeof(int))];
+};
+
+int
+fd_send_packet(int sock, struct span packet, int pass)
+{
+	struct iovec part = {(void *)(uintptr_t)packet.s, packet.len};
+	struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};
+	union control control;
+	ssize_t put;
+
+	if (pass != -1) {
+		struct cmsghdr *head;
+
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = control.room;
+		msg.msg_controllen = sizeof(control.room);
+		head = CMSG_FIRSTHDR(&msg);
+		head->cmsg_level = SOL_SOCKET;
+		head->cmsg_type = SCM_RIGHTS;
+		head->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(head), &pass, sizeof(int));
+	}
+	do
+		put = sendmsg(sock, &msg, MSG_NOSIGNAL);
+	while (put == -1 && errno == EINTR);
+	return put == -1 ? -1 : 0;
+}
+
+ssize_t
+fd_receive_packet(int sock, char *buf, size_t size, int *passed)
+{
+	struct iovec part = {buf, size};
+	union control control;
+	struct msghdr msg = {.msg_iov = &part,
+	    .msg_iovlen = 1,
+	    .msg_control = control.room,
+	    .msg_controllen = sizeof(control.room)};
+	struct cmsghdr *head;
+	ssize_t got;
+
+	*passed = -1;
+	do
+		got = recvmsg(sock, &msg, 0);
+	while (got == -1 && errno == EINTR);
+	if (got == -1)
+		return -1;
+	head = CMSG_FIRSTHDR(&msg);
+	if (head != NULL && head->cmsg_level == SOL_SOCKET &&
+	    head->cmsg_type == SCM_RIGHTS &&
+	    head->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(passed, CMSG_DATA(head), sizeof(int));
+	if (*passed != -1 && fd_cloexec(*passed) == -1)
+		goto fail;
+	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+		errno = EMSGSIZE;
+		goto fail;
+	}
+	return got;
+fail:
+	fd_close(*passed);
+	*passed = -1;
+	return -1;
+}

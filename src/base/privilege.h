@@ -1,0 +1,24 @@
+/*
+ * privilege - the one place where root is shed and a peer's uid is learnt
+ *
+ * Also home of the few calls outside POSIX (setgroups, peer credentials).
+ */
+#ifndef BASE_PRIVILEGE_H
+#define BASE_PRIVILEGE_H
+
+#include <sys/types.h>
+
+#include "base/attr.h"
+
+/*
+ * Becomes uid and gid for good: groups (only gid), gid, uid, then proves that
+ * root cannot come back. If the process already is uid, unprivileged, it
+ * stays as it is. Returns 0, or -1 with errno; after -1 the process must exit.
+ */
+MUST_USE int privilege_drop(uid_t uid, gid_t gid);
+
+/* Who is at the other end of a connected AF_UNIX socket, by the kernel's
+   word. 0, or -1 with errno. */
+MUST_USE int privilege_peer(int sock, uid_t *uid);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * control - reads the files of control/, with qmail's exact rules
+ *
+ * Single values: first line only, trailing spaces, tabs and LF stripped; an
+ * empty file is the empty string. Lists: lines right-trimmed, empty ones and
+ * those starting with '#' dropped; an empty file is an empty list. Maps: lines
+ * with a colon; the last of equal keys wins. Keys compare without ASCII case.
+ * Names are relative to the current directory, which control_home sets.
+ * Calls return 1 found, 0 no such file, -1 other trouble (errno).
+ */
+#ifndef CONF_CONTROL_H
+#define CONF_CONTROL_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/str.h"
+
+enum {
+	CONTROL_SIZE_MAX = 64 * 1024 * 1024, /* bytes of one control file */
+};
+
+/* QMAILHOME, or the directory that conf-qmail named. Static or environment. */
+const char *control_home_path(void);
+/* Changes to it. 0, or -1 with errno. */
+MUST_USE int control_home(void);
+
+/* Replace *value, except when they return 0 or -1. path: "control/me". */
+MUST_USE int control_line(const char *path, struct str *value);
+/* The same; missing: the content of control/me if that is there; else, if
+   literal is not NULL, literal; else 0. */
+MUST_USE int control_line_default_me(
+    const char *path, const char *literal, struct str *value);
+/* Leading digits of the first line; a file without them counts as missing. */
+MUST_USE int control_number(const char *path, unsigned long *value);
+
+/* A list or a map: a hash of borrowed keys over one owned buffer. */
+struct control_table {
+	struct str text;
+	struct control_slot *slots;
+	size_t slot_count, entry_count;
+	struct span *lines; /* the entries in file order, as they stand */
+};
+
+#define CONTROL_TABLE_INIT                                                     \
+	{                                                                      \
+		STR_INIT, NULL, 0, 0, NULL                                     \
+	}
+
+MUST_USE int control_list(const char *path, struct control_table *table);
+MUST_USE int control_map(const char *path, struct control_table *table);
+/* The same from bytes; 0, or -1 with ENOMEM. For control/me as a list. */
+MUST_USE int control_list_of(struct span text, struct control_table *table);
+bool control_has(const struct control_table *table, struct span key);
+/* True if key is there; then *value is what follows its colon. */
+bool control_find(
+    const struct control_table *table, struct span key, struct span *value);
+/*
+ * Looks up domain as routes do: the whole of it, each suffix that starts with
+ * a dot, then, if empty_too, the empty key. The first key found decides.
+ */
+bool control_find_domain(const struct control_table *table, struct span domain,
+    bool empty_too, struct span *value);
+void control_table_free(struct control_table *table);
+
+#endif

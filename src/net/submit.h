@@ -1,0 +1,65 @@
+/*
+ * submit - hands one message to the queue; the client side of qmail-queued
+ *
+ * With QMAILQUEUE unset the message goes straight to run/submit.sock. With
+ * QMAILQUEUE set that program is run the classic way: message on its fd 0,
+ * envelope on its fd 1, an error text from its fd 6. A daemon that is not
+ * there is retried for SUBMIT_RETRY_S seconds. Call order: open, write any
+ * number of times, from, to any number of times, then finish or abort.
+ * Failure sticks and shows in the code of submit_finish.
+ */
+#ifndef NET_SUBMIT_H
+#define NET_SUBMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/out.h"
+#include "base/span.h"
+#include "base/str.h"
+
+enum {
+	SUBMIT_RETRY_S = 10,      /* for a daemon that restarts */
+	SUBMIT_REPLY_S = 600,     /* for its answer after the last byte */
+	SUBMIT_CHUNK = 16 * 1024, /* bytes of message in one netstring */
+};
+
+struct submit {
+	int fd;         /* socket, or the pipe to the program's fd 0 */
+	int envelope;   /* the pipe to the program's fd 1, or -1 */
+	int error_text; /* the pipe from the program's fd 6, or -1 */
+	pid_t child;    /* or 0 */
+	int code;       /* sticky exit code; 0 while all is well */
+	bool in_envelope;
+	uint64_t qp;     /* after a success: the id, or the program's pid */
+	struct str text; /* reply of the queue: a letter D or Z and the words */
+	struct str pending;
+};
+
+/*
+ * Connects (or starts the program). Always leaves *submit ready for the other
+ * calls; trouble shows in submit_finish. Returns 0, or -1 if it has failed
+ * already (a caller that wants to say so early may then call submit_finish).
+ */
+MUST_USE int submit_open(struct submit *submit);
+/* The number that log and reply show as qp shall be pid, not the id: for
+   qmail-queue, whose callers know only its process. Before any write. */
+void submit_label(struct submit *submit, pid_t pid);
+void submit_write(struct submit *submit, const char *bytes, size_t len);
+void submit_from(struct submit *submit, struct span sender);
+void submit_to(struct submit *submit, struct span recipient);
+/*
+ * Ends the envelope and waits for the verdict. Returns 0 if the message is
+ * queued (submit->qp is set), else qmail-queue's exit code; then submit->text
+ * is "D..." or "Z..." as in submit_code_text. Frees all but text and qp.
+ */
+MUST_USE int submit_finish(struct submit *submit);
+/* Lets go without queueing anything. */
+void submit_abort(struct submit *submit);
+/* "Dqq permanent problem (#5.3.0)" and the like, for a code other than 0 and
+   82; static. A code that no table names gives "Zqq temporary problem". */
+const char *submit_code_text(int code);
+
+#endif
