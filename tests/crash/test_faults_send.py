@@ -1,0 +1,128 @@
+"""Every system call of qmail-send in turn fails, or is its last.
+
+qmail-send owns nothing durable: whatever happens to it, after a start without
+faults each accepted message is delivered, or bounced, whole.
+"""
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from crashlib import BIN, ERRNOS, FAULT, KILL, TOP, Home, body_of, complain, submit, sweep_points
+
+os.environ["CQMAIL_BIN"] = BIN
+sys.path.insert(0, os.path.join(TOP, "tests/system"))
+import lib  # noqa: E402
+
+STRIDE = int(os.environ.get("CRASH_STRIDE", "5"))
+
+
+def submit_all(instance):
+    """{token: body} of what was accepted."""
+    home = Home.__new__(Home)
+    home.path = str(instance.home)
+    queued = instance.daemons["queued"].process
+    host = instance.host.encode()
+    accepted = {}
+    for token, sender, recipients in (
+            (b"single", b"s@" + host, [b"test@" + host]),
+            (b"double", b"s@" + host, [b"test@" + host, b"test-box@" + host]),
+            (b"nobody", b"test@" + host, [b"no-such-user-here@" + host])):
+        body = body_of(token, 500)
+        if submit(home, queued, sender, recipients, body) is not None:
+            accepted[token] = body
+    return accepted
+
+
+def arrived(instance, accepted):
+    """The tokens that are in the Maildir; raises if one is damaged."""
+    seen = set()
+    for path in instance.maildir():
+        text = path.read_bytes()
+        for token, body in accepted.items():
+            if b"Subject: " + token + b"\n" in text:
+                assert text.endswith(body), "message %r is damaged" % token
+                seen.add(token)
+    return seen
+
+
+def wait_quiet(instance, seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and instance.queue_ids() and instance.daemons["send"].is_running():
+        time.sleep(0.005)
+
+
+def end_send(instance, sig):
+    for name in ("qmail-send", "send"):
+        instance.kill(name, sig)
+    try:
+        instance.daemons["send"].process.wait(10)
+    except subprocess.TimeoutExpired:
+        instance.kill("send", signal.SIGKILL)
+        instance.daemons["send"].process.wait(10)
+    lib.wait_until(lambda: not instance.pids("qmail-send"), 20, "the end of qmail-send")
+
+
+def run(kind, at, error, count_file=None):
+    instance = lib.Instance()
+    wrong = []
+    try:
+        instance.dotqmail("box", "./Maildir/\n")
+        instance.start_queued("-k", "64")
+        fault = {"LD_PRELOAD": FAULT, "FAULT_PROGRAM": "qmail-send", "FAULT_CLASS": kind,
+                 "FAULT_AT": at, "FAULT_ERRNO": error, "FAULT_COUNT": count_file}
+        instance.spawn("send", instance.bin / "qmail-start", "./Maildir/", env=fault)
+        accepted = submit_all(instance)
+        wait_quiet(instance, 1.5)
+        end_send(instance, signal.SIGKILL if error == KILL else signal.SIGTERM)
+        instance.start_send()
+        end = time.monotonic() + 20
+        while instance.queue_ids() and time.monotonic() < end:
+            instance.kill("send", signal.SIGALRM)
+            wait_quiet(instance, 0.3)
+        if instance.queue_ids():
+            wrong.append("messages stay in the queue: %s" % instance.queue_ids())
+        lost = set(accepted) - arrived(instance, accepted)
+        if lost:
+            wrong.append("accepted messages are lost: %s" % lost)
+    except AssertionError as problem:
+        wrong.append(str(problem))
+    finally:
+        if wrong:
+            wrong.append(instance.log("send")[-600:])
+        left = instance.stop()
+        if left:
+            wrong.append("still running: %s" % left)
+        instance.remove()
+    return wrong
+
+
+def sweep(tmp_path, kind, name, error, stride):
+    count_file = str(tmp_path / "count")
+    wrong = run(kind, 0, 1, count_file)
+    assert not wrong, wrong
+    with open(count_file) as f:
+        count = max(int(line) for line in f)
+    assert count > 20
+    failures = []
+    for at in sweep_points(count, stride):
+        for line in run(kind, at, error):
+            failures.append("call %d with %s: %s" % (at, name, line))
+    print("%d calls counted" % count)
+    complain(failures)
+
+
+@pytest.mark.parametrize("name", ["ENOSPC", "EIO", "EMFILE"])
+def test_each_call_fails(tmp_path, name):
+    sweep(tmp_path, "io", name, ERRNOS[name], 2 * STRIDE)
+
+
+def test_each_allocation_fails(tmp_path):
+    sweep(tmp_path, "mem", "ENOMEM", ERRNOS["ENOMEM"], 2 * STRIDE)
+
+
+def test_each_call_is_the_last(tmp_path):
+    sweep(tmp_path, "io", "SIGKILL", KILL, 2 * STRIDE)
