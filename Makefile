@@ -55,11 +55,12 @@ PROGRAM_SOURCES = $(PROGRAMS:%=src/%.c)
 modules = $(filter-out $(PROGRAM_SOURCES),$(wildcard src/$(1)/*.c))
 BINARIES = $(foreach p,$(PROGRAMS),$(BIN)/$(notdir $(p)))
 
-.PHONY: all clean
+.PHONY: all clean install users check-install demo demo-needs demo-stop check \
+	unit lint fuzz fuzz-replay san
 all: $(BINARIES)
 
-# ---- rules for one flavour (small or large) ------------------------------
-# $(1) flavour, $(2) compiler, $(3) linker, $(4) its programs
+# ---- rules for one flavour -----------------------------------------------
+# $(1) flavour, $(2) compiler, $(3) linker, $(4) its programs, $(5) where to
 define flavour
 $(BUILD)/$(1)/%.o: src/%.c $(BUILD)/config.h conf-cc
 	@mkdir -p $$(@D)
@@ -73,24 +74,100 @@ $(BUILD)/$(1)/lib$(f).a: $(patsubst src/%.c,$(BUILD)/$(1)/%.o,$(call modules,$(f
 	@ar rcs $$@ $$^
 )
 $(foreach p,$(4),
-$(BIN)/$(notdir $(p)): $(BUILD)/$(1)/$(p).o \
+$(5)/$(notdir $(p)): $(BUILD)/$(1)/$(p).o \
     $(BUILD)/$(1)/lib$(firstword $(subst /, ,$(p))).a \
     $(SHARED:%=$(BUILD)/$(1)/lib%.a) conf-ld
-	@mkdir -p $(BIN)
+	@mkdir -p $(5)
 	@echo '  LD $(1) $$@'
 	@$(3) -o $$@ $(BUILD)/$(1)/$(p).o \
 	    $(BUILD)/$(1)/lib$(firstword $(subst /, ,$(p))).a \
 	    $(SHARED:%=$(BUILD)/$(1)/lib%.a) $(LIBS_$(p))
 )
 endef
-$(eval $(call flavour,small,$(SMALL_CC),$(SMALL_LD),$(SMALL_PROGRAMS)))
-$(eval $(call flavour,large,$(CC),$(LD),$(LARGE_PROGRAMS)))
+$(eval $(call flavour,small,$(SMALL_CC),$(SMALL_LD),$(SMALL_PROGRAMS),$(BIN)))
+$(eval $(call flavour,large,$(CC),$(LD),$(LARGE_PROGRAMS),$(BIN)))
 
 # The home and the account names, as C literals.
 $(BUILD)/config.h: conf-qmail conf-users tools/config-header
 	@mkdir -p $(@D)
 	@sh tools/config-header conf-qmail conf-users >$@.tmp
 	@mv $@.tmp $@
+
+# ---- installing ----------------------------------------------------------
+install: all
+	@DESTDIR='$(DESTDIR)' sh tools/install $(BIN)
+
+users:
+	@sh tools/make-users
+
+check-install:
+	@DESTDIR='$(DESTDIR)' sh tools/check-install
+
+# ---- the demo ------------------------------------------------------------
+demo: demo-needs all
+	@BIN=$(BIN) bash tools/demo start
+
+demo-needs:
+	@sh tools/demo-needs
+
+demo-stop:
+	@BIN=$(BIN) bash tools/demo stop
+
+# ---- tests ---------------------------------------------------------------
+# Two more flavours, with the sanitizers: san (gcc) and clang (which can fuzz).
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined
+SAN_CC = gcc $(SANITIZE)
+CLANG_CC = clang $(SANITIZE) -fsanitize=fuzzer-no-link
+$(eval $(call flavour,san,$(SAN_CC),$(SAN_CC),$(PROGRAMS),$(BUILD)/san/bin))
+$(eval $(call flavour,clang,$(CLANG_CC),$(CLANG_CC),))
+
+UNIT_TESTS = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/*_test.c))
+FUZZ_TARGETS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*/*_fuzz.c))
+FUZZ_SECONDS ?= 60
+# Test sources follow the same rules, except that cmocka wants no -Wpedantic.
+TEST_CFLAGS = $(filter-out -Wpedantic -Wconversion,$(CFLAGS_ALL)) \
+	-Wno-missing-prototypes
+
+# $(1) flavour, $(2) compiler
+define test_flavour
+$(foreach t,$(UNIT_TESTS),
+$(BUILD)/$(1)/unit/$(t): tests/unit/$(t).c \
+    $(patsubst %,$(BUILD)/$(1)/lib%.a,$(filter $(FOLDERS),$(firstword $(subst /, ,$(t)))) $(SHARED))
+	@mkdir -p $$(@D)
+	@echo '  CC $(1) $$<'
+	@$(2) $$(TEST_CFLAGS) -o $$@ $$(filter %.c %.a,$$^) -lcmocka $(LIBS_$(t))
+)
+$(foreach t,$(FUZZ_TARGETS),
+$(BUILD)/$(1)/fuzz/$(t): tests/fuzz/$(t).c \
+    $(if $(filter san,$(1)),tests/fuzz/replay.c) \
+    $(patsubst %,$(BUILD)/$(1)/lib%.a,$(filter $(FOLDERS),$(firstword $(subst /, ,$(t)))) $(SHARED))
+	@mkdir -p $$(@D)
+	@echo '  CC $(1) $$<'
+	@$(2) $(if $(filter clang,$(1)),-fsanitize=fuzzer) $$(TEST_CFLAGS) -o $$@ \
+	    $$(filter %.c %.a,$$^) $(LIBS_$(t))
+)
+endef
+$(eval $(call test_flavour,san,$(SAN_CC)))
+$(eval $(call test_flavour,clang,$(CLANG_CC)))
+
+# All programs with the sanitizers, for CQMAIL_BIN=build/san/bin.
+san: $(foreach p,$(PROGRAMS),$(BUILD)/san/bin/$(notdir $(p)))
+
+check:
+	@MAKE='$(MAKE)' /usr/bin/env python3 tests/run
+
+unit: $(UNIT_TESTS:%=$(BUILD)/san/unit/%) $(UNIT_TESTS:%=$(BUILD)/clang/unit/%)
+	@sh tools/run-unit $^
+
+fuzz-replay: $(FUZZ_TARGETS:%=$(BUILD)/san/fuzz/%)
+	@sh tools/run-fuzz replay $^
+
+fuzz: $(FUZZ_TARGETS:%=$(BUILD)/clang/fuzz/%)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tools/run-fuzz search $^
+
+lint:
+	@tools/lint/run
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
