@@ -1,0 +1,66 @@
+#include "conf/routes.h"
+
+#include <stdint.h>
+
+#include "base/num.h"
+
+/* ":port" or nothing. 0, or -1. */
+static int
+parse_port(struct span text, unsigned *port)
+{
+	uint64_t number;
+
+	*port = ROUTES_PORT;
+	if (text.len == 0)
+		return 0;
+	if (text.s[0] != ':')
+		return -1;
+	text = span_from(text, 1);
+	if (text.len == 0)
+		return 0;
+	if (num_parse_u64(text, &number) == -1 || number < 1 || number > 65535)
+		return -1;
+	*port = (unsigned)number;
+	return 0;
+}
+
+int
+route_parse(struct span value, struct route *route)
+{
+	struct route found = {.port = ROUTES_PORT};
+	size_t end;
+
+	if (value.len > 0 && value.s[0] == '[') {
+		end = span_find(value, ']');
+		if (end == SPAN_NONE)
+			return -1;
+		end++;
+	} else {
+		end = span_find(value, ':');
+		if (end == SPAN_NONE)
+			end = value.len;
+	}
+	found.relay = span_until(value, end);
+	for (size_t i = 0; i < end; i++) {
+		/* names, addresses and brackets have none of these; the bar
+		   is how others write a password, which must not be ignored */
+		if ((unsigned char)value.s[i] <= ' ' || value.s[i] == '|')
+			return -1;
+	}
+	if (parse_port(span_from(value, end), &found.port) == -1)
+		return -1;
+	*route = found;
+	return 0;
+}
+
+int
+route_find(
+    const struct control_table *table, struct span domain, struct route *route)
+{
+	struct span value;
+
+	*route = (struct route){{"", 0}, ROUTES_PORT};
+	if (!control_find_domain(table, domain, true, &value))
+		return 0;
+	return route_parse(value, route);
+}
