@@ -1,0 +1,107 @@
+/*
+ * qmail-smtpd - receive mail by SMTP on descriptors 0 and 1
+ * Runs as: qmaild (nofiles), under tcpserver    Trusts: its environment
+ * Reads:   control/, the network                Writes: the network, the queue
+ *          through run/submit.sock (or QMAILQUEUE), the log on descriptor 2
+ * Exit:    0 after QUIT; 1 on every other end; 111 if memory runs out
+ *
+ * No DNS, no passwd database, no file is written. A message is passed on to
+ * the queue while it comes, and 250 is said only after the queue has it.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "accept/peer.h"
+#include "accept/smtp_config.h"
+#include "accept/smtp_session.h"
+#include "base/clock.h"
+#include "base/die.h"
+#include "base/fd.h"
+#include "base/in.h"
+#include "base/out.h"
+#include "base/sig.h"
+
+enum {
+	SESSION_MAX_S = 86400, /* the longest conversation */
+	LINGER_MS = 5000,      /* for the client to take our last reply */
+};
+
+static struct {
+	struct peer peer;
+	struct smtp_config config;
+	struct smtp_session session;
+	struct in in;
+	struct out out;
+	char in_buf[32768], out_buf[4096];
+} smtpd;
+
+/*
+ * A socket that is closed with unread bytes in it is reset, and the reset may
+ * overtake our last reply. So what the client still sends is read for a while.
+ */
+static void
+linger(void)
+{
+	int64_t end = clock_mono_ms() + LINGER_MS, left;
+
+	if (shutdown(1, SHUT_WR) == -1)
+		return; /* not a socket, or the client is gone */
+	while ((left = end - clock_mono_ms()) > 0) {
+		if (fd_wait_readable(0, (int)left) != 1)
+			return;
+		if (recv(0, smtpd.in_buf, sizeof(smtpd.in_buf), MSG_DONTWAIT) <=
+		    0)
+			return;
+	}
+}
+
+static int
+end(enum smtp_next next)
+{
+	if (out_flush(&smtpd.out) == 0 && !smtpd.in.eof && next != SMTP_DONE)
+		linger();
+	return next == SMTP_DONE ? 0 : 1;
+}
+
+int
+main(void)
+{
+	enum smtp_next next;
+	int on = 1;
+
+	die_init("qmail-smtpd");
+	if (fd_guard_standard() == -1 || sig_ignore(SIGPIPE) == -1)
+		return 1;
+	/* without a handler: the end of the process cancels what is not yet
+	   queued, which is all that has to happen */
+	(void)alarm(SESSION_MAX_S);
+	/* replies leave as soon as they are written; if 1 is no socket they
+	   do anyway */
+	(void)setsockopt(1, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	peer_load(&smtpd.peer);
+	out_init(&smtpd.out, 1, SMTP_TIMEOUT_DEFAULT_S, smtpd.out_buf,
+	    sizeof(smtpd.out_buf));
+	if (control_home() == -1 ||
+	    smtp_config_load(&smtpd.config, smtpd.peer.relay != NULL) == -1) {
+		warn_sys("cannot read control files of %s",
+		    quote(control_home_path()));
+		out_cstr(
+		    &smtpd.out, "421 unable to read controls (#4.3.0)\r\n");
+		return end(SMTP_LEAVE);
+	}
+	if (!smtpd.config.is_relay && smtpd.config.hosts.is_missing)
+		warn_plain("no control/rcpthosts: taking mail for locals and "
+			   "virtualdomains only");
+	smtpd.out.timeout_s = smtpd.config.timeout_s;
+	in_init(&smtpd.in, 0, smtpd.config.timeout_s, smtpd.in_buf,
+	    sizeof(smtpd.in_buf));
+	smtpd.in.tied = &smtpd.out;
+	smtp_session_init(
+	    &smtpd.session, &smtpd.in, &smtpd.out, &smtpd.config, &smtpd.peer);
+	next = smtp_session_run(&smtpd.session);
+	return end(next);
+}

@@ -1,0 +1,63 @@
+#include "accept/smtp_config.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "accept/peer.h"
+#include "mail/address.h"
+
+/* *value stays as it is if the file is missing. */
+static int
+load_number(const char *path, unsigned long *value)
+{
+	return control_number(path, value) == -1 ? -1 : 0;
+}
+
+int
+smtp_config_load(struct smtp_config *config, bool is_relay)
+{
+	unsigned long timeout = SMTP_TIMEOUT_DEFAULT_S;
+	unsigned long recipients = SMTP_RECIPIENTS_DEFAULT;
+
+	*config = (struct smtp_config){.greeting = STR_INIT,
+	    .is_relay = is_relay,
+	    .hosts = RCPTHOSTS_INIT,
+	    .bad_senders = CONTROL_TABLE_INIT};
+	errno = ENOENT; /* for a greeting that is nowhere */
+	if (control_line_default_me(
+		"control/smtpgreeting", NULL, &config->greeting) != 1)
+		return -1;
+	if (load_number("control/timeoutsmtpd", &timeout) == -1 ||
+	    load_number("control/maxrcpt", &recipients) == -1 ||
+	    peer_load_databytes(&config->databytes) == -1)
+		return -1;
+	if (timeout == 0)
+		timeout = 1;
+	config->timeout_s = timeout > UINT_MAX ? UINT_MAX : (unsigned)timeout;
+	config->recipients_max = recipients;
+	if (!is_relay && rcpthosts_load(&config->hosts) == -1)
+		return -1;
+	if (control_list("control/badmailfrom", &config->bad_senders) == -1)
+		return -1;
+	return 0;
+}
+
+void
+smtp_config_free(struct smtp_config *config)
+{
+	str_free(&config->greeting);
+	rcpthosts_free(&config->hosts);
+	control_table_free(&config->bad_senders);
+}
+
+bool
+smtp_config_is_bad_sender(const struct smtp_config *config, struct span sender)
+{
+	size_t at = address_at(sender);
+
+	if (config->bad_senders.entry_count == 0)
+		return false;
+	return control_has(&config->bad_senders, sender) ||
+	    (at != SPAN_NONE &&
+		control_has(&config->bad_senders, span_from(sender, at)));
+}

@@ -1,0 +1,39 @@
+/*
+ * smtp_config - what control/ tells qmail-smtpd
+ */
+#ifndef ACCEPT_SMTP_CONFIG_H
+#define ACCEPT_SMTP_CONFIG_H
+
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/str.h"
+#include "conf/control.h"
+#include "conf/rcpthosts.h"
+
+enum {
+	SMTP_RECIPIENTS_DEFAULT = 1000, /* without control/maxrcpt */
+	SMTP_TIMEOUT_DEFAULT_S = 1200,  /* without control/timeoutsmtpd */
+};
+
+struct smtp_config {
+	struct str greeting;    /* smtpgreeting, or me */
+	unsigned timeout_s;     /* for one read or write, at least 1 */
+	uint64_t databytes;     /* 0: no limit */
+	size_t recipients_max;  /* 0: no limit but the envelope's size */
+	bool is_relay;          /* the client may relay: hosts is not loaded */
+	struct rcpthosts hosts; /* for whom mail is taken */
+	struct control_table bad_senders; /* badmailfrom */
+};
+
+/* Sets all of *config; the current directory is the home. is_relay: the
+   client needs no rcpthosts. Returns 0, or -1 if a file cannot be read or
+   there is no greeting. */
+MUST_USE int smtp_config_load(struct smtp_config *config, bool is_relay);
+void smtp_config_free(struct smtp_config *config);
+
+/* True if sender, or "@" and its domain, is in badmailfrom. */
+bool smtp_config_is_bad_sender(
+    const struct smtp_config *config, struct span sender);
+
+#endif

@@ -1,0 +1,419 @@
+#include "accept/smtp_session.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "accept/own_address.h"
+#include "accept/smtp_command.h"
+#include "accept/smtp_receive.h"
+#include "base/die.h"
+#include "mail/address.h"
+
+/* ---- replies and the log --------------------------------------------------
+ */
+
+void
+smtp_reply(struct smtp_session *session, const char *text)
+{
+	out_cstr(session->out, text);
+	out_cstr(session->out, "\r\n");
+}
+
+void
+smtp_reply_foreign(struct smtp_session *session, const char *text)
+{
+	for (; *text != '\0'; text++)
+		out_write(
+		    session->out, *text >= ' ' && *text <= '~' ? text : "?", 1);
+	out_cstr(session->out, "\r\n");
+}
+
+static void
+reply_greeting(struct smtp_session *session, const char *code, const char *end)
+{
+	out_cstr(session->out, code);
+	out_span(session->out, str_span(&session->config->greeting));
+	smtp_reply(session, end);
+}
+
+static void
+log_field(struct str *line, const char *name, struct span value)
+{
+	enum {
+		SHOWN_MAX = 200 /* bytes, so that five fit into a line */
+	};
+
+	if (line->len > 0)
+		str_append_char(line, ' ');
+	str_append_cstr(line, name);
+	str_append_char(line, '=');
+	if (value.len > SHOWN_MAX)
+		value.len = SHOWN_MAX;
+	address_append_safe(line, value, true);
+}
+
+void
+smtp_log(
+    const struct smtp_session *session, const struct smtp_decision *decision)
+{
+	struct str line = STR_INIT;
+
+	log_field(&line, "ip", span_of(session->peer->ip));
+	if (session->has_helo)
+		log_field(&line, "helo", str_span(&session->helo));
+	log_field(&line, "from", str_span(&session->sender));
+	log_field(&line, "to", decision->to);
+	if (decision->is_message) {
+		str_append_cstr(&line, " rcpts=");
+		str_append_u64(&line, session->recipient_count);
+		str_append_cstr(&line, " size=");
+		str_append_u64(&line, decision->size_bytes);
+	}
+	log_field(&line, "result", span_of(decision->result));
+	if (decision->code != 0) {
+		str_append_cstr(&line, " code=");
+		str_append_u64(&line, decision->code);
+	}
+	if (decision->why != NULL)
+		log_field(&line, "why", span_of(decision->why));
+	if (decision->qp != 0) {
+		str_append_cstr(&line, " qp=");
+		str_append_u64(&line, decision->qp);
+	}
+	warn_plain("pid=%ld %s", (long)session->pid, line.s);
+	str_free(&line);
+}
+
+/* ---- the session's state ---------------------------------------------------
+ */
+
+void
+smtp_session_init(struct smtp_session *session, struct in *in, struct out *out,
+    struct smtp_config *config, const struct peer *peer)
+{
+	session->in = in;
+	session->out = out;
+	session->config = config;
+	session->peer = peer;
+	session->pid = getpid();
+	session->line = session->helo = session->sender = session->address =
+	    session->recipients = (struct str)STR_INIT;
+	session->recipient_count = 0;
+	session->has_helo = session->has_mail = false;
+	session->is_bad_sender = false;
+	session->overlong = 0;
+}
+
+void
+smtp_session_free(struct smtp_session *session)
+{
+	str_free(&session->line);
+	str_free(&session->helo);
+	str_free(&session->sender);
+	str_free(&session->address);
+	str_free(&session->recipients);
+}
+
+void
+smtp_session_reset(struct smtp_session *session)
+{
+	str_clear(&session->sender);
+	str_clear(&session->recipients);
+	session->recipient_count = 0;
+	session->has_mail = session->is_bad_sender = false;
+}
+
+/* ---- commands --------------------------------------------------------------
+ */
+
+static enum smtp_next
+refuse_controls(struct smtp_session *session)
+{
+	smtp_reply(session, "421 unable to read controls (#4.3.0)");
+	return SMTP_LEAVE;
+}
+
+/*
+ * Puts localiphost in the place of an address literal of our own at the end
+ * of session->address. SMTP_GO_ON also if there is nothing to replace.
+ */
+static enum smtp_next
+replace_own_literal(struct smtp_session *session)
+{
+	struct str host = STR_INIT;
+	size_t at = address_at(str_span(&session->address));
+	enum smtp_next next = SMTP_GO_ON;
+	int found;
+
+	if (at == SPAN_NONE)
+		return SMTP_GO_ON;
+	found = own_address_is(span_from(str_span(&session->address), at + 1));
+	if (found == -1) {
+		smtp_reply(session,
+		    "421 unable to figure out my IP addresses (#4.3.0)");
+		return SMTP_LEAVE;
+	}
+	if (found == 0)
+		return SMTP_GO_ON;
+	found = control_line_default_me("control/localiphost", NULL, &host);
+	if (found == -1) {
+		next = refuse_controls(session);
+	} else if (found == 1) {
+		str_truncate(&session->address, at + 1);
+		str_append_span(&session->address, str_span(&host));
+	}
+	str_free(&host);
+	return next;
+}
+
+/*
+ * Reads the path in argument into session->address. Sets *ok, or replies and
+ * clears it. A NUL would end the address early in the envelope, and a CR would
+ * be a line end to some program: both are refused.
+ */
+static enum smtp_next
+read_address(struct smtp_session *session, struct span argument,
+    struct span *parameters, bool *ok)
+{
+	enum smtp_next next;
+	struct span address;
+
+	*ok = false;
+	if (address_parse_path(argument, &session->address, parameters) == -1)
+		*parameters = (struct span){"", 0}; /* the empty address */
+	next = replace_own_literal(session);
+	if (next != SMTP_GO_ON)
+		return next;
+	address = str_span(&session->address);
+	*ok = address.len <= SMTP_ADDRESS_MAX &&
+	    span_find(address, '\0') == SPAN_NONE &&
+	    span_find(address, '\r') == SPAN_NONE;
+	if (!*ok)
+		smtp_reply(session, "555 syntax error (#5.5.4)");
+	return SMTP_GO_ON;
+}
+
+static void
+refuse_recipient(struct smtp_session *session, unsigned code, const char *why,
+    const char *reply)
+{
+	smtp_reply(session, reply);
+	smtp_log(session,
+	    &(struct smtp_decision){.result = code >= 500 ? "reject" : "defer",
+		.code = code,
+		.why = why,
+		.to = str_span(&session->address)});
+}
+
+static enum smtp_next
+do_mail(struct smtp_session *session, struct span argument)
+{
+	struct smtp_config *config = session->config;
+	struct span parameters;
+	enum smtp_next next;
+	uint64_t size;
+	bool ok;
+
+	next = read_address(session, argument, &parameters, &ok);
+	if (next != SMTP_GO_ON || !ok)
+		return next;
+	smtp_session_reset(session);
+	str_append_span(&session->sender, str_span(&session->address));
+	if (config->databytes != 0 && smtp_command_size(parameters, &size) &&
+	    size > config->databytes) {
+		str_clear(&session->address); /* no recipient yet */
+		refuse_recipient(session, 552, "size",
+		    "552 sorry, that message size exceeds my databytes limit "
+		    "(#5.3.4)");
+		smtp_session_reset(session);
+		return SMTP_GO_ON;
+	}
+	session->has_mail = true;
+	session->is_bad_sender =
+	    smtp_config_is_bad_sender(config, str_span(&session->sender));
+	smtp_reply(session, "250 ok");
+	return SMTP_GO_ON;
+}
+
+/* Adds session->address to the recipients; replies. */
+static enum smtp_next
+add_recipient(struct smtp_session *session)
+{
+	size_t limit = session->config->recipients_max;
+	struct str *all = &session->recipients, *address = &session->address;
+
+	if ((limit != 0 && session->recipient_count >= limit) ||
+	    address->len >= SMTP_ENVELOPE_MAX - all->len) {
+		refuse_recipient(session, 452, "maxrcpt",
+		    "452 sorry, too many recipients (#4.5.3)");
+		return SMTP_GO_ON;
+	}
+	/* the NUL that ends every str is copied too */
+	if (str_try_reserve(all, address->len + 1) == -1) {
+		smtp_reply(session, "421 out of memory (#4.3.0)");
+		return SMTP_LEAVE;
+	}
+	str_append_span(all, str_span(address));
+	str_append_char(all, '\0');
+	session->recipient_count++;
+	smtp_reply(session, "250 ok");
+	return SMTP_GO_ON;
+}
+
+static enum smtp_next
+do_rcpt(struct smtp_session *session, struct span argument)
+{
+	struct smtp_config *config = session->config;
+	struct span parameters;
+	enum smtp_next next;
+	int allowed = 1;
+	bool ok;
+
+	if (!session->has_mail) {
+		smtp_reply(session, "503 MAIL first (#5.5.1)");
+		return SMTP_GO_ON;
+	}
+	next = read_address(session, argument, &parameters, &ok);
+	if (next != SMTP_GO_ON || !ok)
+		return next;
+	if (session->is_bad_sender) {
+		refuse_recipient(session, 553, "badmailfrom",
+		    "553 sorry, your envelope sender is in my badmailfrom "
+		    "list (#5.7.1)");
+		return SMTP_GO_ON;
+	}
+	if (config->is_relay)
+		str_append_cstr(&session->address, session->peer->relay);
+	else
+		allowed = rcpthosts_allows(
+		    &config->hosts, str_span(&session->address));
+	if (allowed == -1)
+		return refuse_controls(session);
+	if (allowed == 0) {
+		refuse_recipient(session, 553, "rcpthosts",
+		    "553 sorry, that domain isn't in my list of allowed "
+		    "rcpthosts (#5.7.1)");
+		return SMTP_GO_ON;
+	}
+	return add_recipient(session);
+}
+
+static enum smtp_next
+do_data(struct smtp_session *session)
+{
+	if (!session->has_mail)
+		smtp_reply(session, "503 MAIL first (#5.5.1)");
+	else if (session->recipient_count == 0)
+		smtp_reply(session, "503 RCPT first (#5.5.1)");
+	else
+		return smtp_receive(session);
+	return SMTP_GO_ON;
+}
+
+static void
+do_hello(struct smtp_session *session, bool is_extended, struct span argument)
+{
+	smtp_session_reset(session);
+	session->has_helo = true;
+	str_copy(&session->helo, argument);
+	if (!is_extended) {
+		reply_greeting(session, "250 ", "");
+		return;
+	}
+	reply_greeting(session, "250-", "\r\n250-PIPELINING");
+	out_cstr(session->out, "250-SIZE ");
+	out_u64(session->out, session->config->databytes);
+	smtp_reply(session, "\r\n250 8BITMIME");
+}
+
+static enum smtp_next
+do_command(
+    struct smtp_session *session, enum smtp_verb verb, struct span argument)
+{
+	switch (verb) {
+	case SMTP_HELO:
+	case SMTP_EHLO:
+		do_hello(session, verb == SMTP_EHLO, argument);
+		break;
+	case SMTP_MAIL:
+		return do_mail(session, argument);
+	case SMTP_RCPT:
+		return do_rcpt(session, argument);
+	case SMTP_DATA:
+		return do_data(session);
+	case SMTP_RSET:
+		smtp_session_reset(session);
+		smtp_reply(session, "250 flushed");
+		break;
+	case SMTP_NOOP:
+		smtp_reply(session, "250 ok");
+		break;
+	case SMTP_VRFY:
+		smtp_reply(
+		    session, "252 I do not tell; send your mail and see");
+		break;
+	case SMTP_HELP:
+		smtp_reply(session,
+		    "214 cqmail; I know HELO EHLO MAIL RCPT "
+		    "DATA RSET NOOP VRFY HELP QUIT");
+		break;
+	case SMTP_QUIT:
+		reply_greeting(session, "221 ", "");
+		return SMTP_DONE;
+	case SMTP_UNKNOWN:
+		smtp_reply(session, "502 unimplemented (#5.5.1)");
+		break;
+	}
+	return SMTP_GO_ON;
+}
+
+/* ---- the loop --------------------------------------------------------------
+ */
+
+/* Skips the rest of a line that is too long, and counts how much that is. */
+static enum smtp_next
+refuse_long_line(struct smtp_session *session)
+{
+	int got = IN_TOO_LONG;
+
+	while (got == IN_TOO_LONG) {
+		if (++session->overlong > SMTP_OVERLONG_MAX) {
+			smtp_reply(session, "421 too many long lines (#4.7.0)");
+			return SMTP_LEAVE;
+		}
+		got = in_line(session->in, &session->line, SMTP_LINE_MAX);
+	}
+	if (got != 1)
+		return SMTP_BROKEN;
+	smtp_reply(session, "500 line too long (#5.5.2)");
+	return SMTP_GO_ON;
+}
+
+enum smtp_next
+smtp_session_run(struct smtp_session *session)
+{
+	enum smtp_next next = SMTP_GO_ON;
+
+	reply_greeting(session, "220 ", " ESMTP");
+	while (next == SMTP_GO_ON) {
+		struct span line, argument;
+		enum smtp_verb verb;
+		int got = in_line(session->in, &session->line, SMTP_LINE_MAX);
+
+		if (got == IN_TOO_LONG) {
+			next = refuse_long_line(session);
+			continue;
+		}
+		line = str_span(&session->line);
+		/* a line that the end of the connection cut is no command */
+		if (got != 1 || line.s[line.len - 1] != '\n') {
+			next = SMTP_BROKEN;
+			continue;
+		}
+		verb = smtp_command_parse(line, &argument);
+		next = do_command(session, verb, argument);
+	}
+	if (next == SMTP_BROKEN && session->in->error == ETIMEDOUT)
+		smtp_reply(session, "451 timeout (#4.4.2)");
+	return next;
+}
