@@ -48,6 +48,7 @@ LARGE_PROGRAMS = \
 	admin/qmail-conf admin/qmail-newu
 LIBS_remote/qmail-remote = -lresolv
 LIBS_pop3/qmail-checkpass = -lcrypt
+LIBS_admin/qmail-conf = -lcrypt
 
 PROGRAMS = $(SMALL_PROGRAMS) $(LARGE_PROGRAMS)
 FOLDERS = accept inject queue send local remote pop3 admin

@@ -1,0 +1,301 @@
+/*
+ * qmail-conf - make what an instance of the mail system needs, once
+ * Runs as: the caller: an ordinary user for an instance of his own, root for
+ *          the system's
+ * Trusts:  its arguments
+ * Reads:   control/me
+ * Writes:  control/, queue/, run/, alias/, users/, service/, log/ and the link
+ *          bin; never over a file that exists
+ * Exit:    0 all is there; 100 wrong usage, or something is in the way; 111
+ *          failed, safe to run again
+ */
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/instance_user.h"
+#include "admin/place.h"
+#include "admin/services.h"
+#include "base/die.h"
+#include "base/fd.h"
+#include "base/num.h"
+#include "base/str.h"
+#include "conf/control.h"
+#include "config.h"
+
+#define SYNOPSIS                                                               \
+	"qmail-conf instance DIR --host NAME --smtp-port N --pop3-port N "     \
+	"[--user NAME] | qmail-conf system [--host NAME] [--smtp-port N] "     \
+	"[--pop3-port N]"
+
+enum {
+	HOST_MAX = 253,
+	USER_MAX = 31,
+	PATH_SIZE = 4096, /* bytes; longer paths are refused */
+};
+
+struct arguments {
+	bool system;
+	const char *dir, *host, *user;
+	unsigned long smtp_port, pop3_port; /* 0: not given */
+};
+
+static const struct place plain = {false, 0, 0};
+
+static void
+check_host(const char *host)
+{
+	size_t len = strlen(host);
+	const char *legal = "abcdefghijklmnopqrstuvwxyz"
+			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+
+	if (len == 0)
+		die_perm("the host name is empty");
+	if (len > HOST_MAX || strspn(host, legal) != len ||
+	    strchr(".-", host[0]) || strchr(".-", host[len - 1]) ||
+	    strstr(host, ".."))
+		die_perm("%s is not a host name", quote(host));
+}
+
+static void
+check_user(const char *user)
+{
+	size_t len = strlen(user);
+
+	/* "alias" and names with a dash have a meaning of their own. */
+	if (len == 0 || len > USER_MAX || strcmp(user, "alias") == 0 ||
+	    strspn(user, "abcdefghijklmnopqrstuvwxyz0123456789_") != len)
+		die_perm("the user's name must be 1 to 31 lower-case letters "
+			 "and digits, and not alias: %s",
+		    quote(user));
+}
+
+/* Paths go into users/assign, PATH and scripts, which know no escapes. */
+static void
+check_path(const char *path)
+{
+	if (strpbrk(path, ":\n"))
+		die_perm("a path may have neither a colon nor a line end: %s",
+		    quote(path));
+}
+
+static unsigned long
+parse_port(const char *option, const char *text)
+{
+	uint64_t port;
+
+	if (num_parse_u64(span_of(text), &port) == -1 || port == 0 ||
+	    port > 65535)
+		die_perm("%s wants a number from 1 to 65535, not %s", option,
+		    quote(text));
+	return (unsigned long)port;
+}
+
+static void
+parse_option(struct arguments *args, const char *option, const char *value)
+{
+	if (strcmp(option, "--host") == 0) {
+		check_host(value);
+		args->host = value;
+	} else if (strcmp(option, "--smtp-port") == 0) {
+		args->smtp_port = parse_port(option, value);
+	} else if (strcmp(option, "--pop3-port") == 0) {
+		args->pop3_port = parse_port(option, value);
+	} else if (strcmp(option, "--user") == 0 && !args->system) {
+		check_user(value);
+		args->user = value;
+	} else {
+		die_usage(SYNOPSIS);
+	}
+}
+
+static struct arguments
+parse_arguments(int argc, char **argv)
+{
+	struct arguments args = {false, NULL, NULL, "test", 0, 0};
+	int i = 2;
+
+	if (argc < 2)
+		die_usage(SYNOPSIS);
+	if (strcmp(argv[1], "system") == 0)
+		args.system = true;
+	else if (strcmp(argv[1], "instance") != 0 || argc < 3 ||
+	    argv[2][0] == '-')
+		die_usage(SYNOPSIS);
+	else
+		args.dir = argv[i++];
+	for (; i < argc; i += 2) {
+		if (i + 1 == argc)
+			die_usage(SYNOPSIS);
+		parse_option(&args, argv[i], argv[i + 1]);
+	}
+	return args;
+}
+
+/* The directory that this program lies in; the others are beside it. */
+static void
+find_bin(struct str *bin)
+{
+	char path[PATH_SIZE];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path));
+
+	str_clear(bin);
+	if (len > 0 && (size_t)len < sizeof(path) && path[0] == '/')
+		str_append(bin, path, (size_t)len);
+	else /* a system without /proc */
+		str_append_cstr(bin, CONFIG_HOME "/bin/qmail-conf");
+	str_truncate(bin, (size_t)(strrchr(bin->s, '/') - bin->s));
+	check_path(bin->s);
+}
+
+/* The absolute path of the current directory. */
+static void
+find_home(struct str *home)
+{
+	char path[PATH_SIZE];
+
+	if (!getcwd(path, sizeof(path)))
+		die_sys("cannot learn the current directory");
+	check_path(path);
+	str_format(home, "%s", path);
+}
+
+static void
+control_file(const char *name, const char *value)
+{
+	struct str path = STR_INIT, text = STR_INIT;
+
+	str_format(&path, "control/%s", name);
+	str_format(&text, "%s\n", value);
+	(void)place_file(&plain, path.s, str_span(&text), 0644);
+	str_free(&path);
+	str_free(&text);
+}
+
+static void
+make_instance(const struct arguments *args)
+{
+	static const char *const dirs[] = {"control", "run", "alias", "users"};
+	static const char *const aliases[] = {
+	    "postmaster", "mailer-daemon", "root"};
+	struct str bin = STR_INIT, text = STR_INIT, home = STR_INIT;
+	struct services services;
+
+	find_bin(&bin);
+	(void)place_dir(&plain, args->dir, 0755);
+	if (chdir(args->dir) == -1)
+		die_sys("cannot change to %s", quote(args->dir));
+	find_home(&home);
+	for (size_t i = 0; i < COUNT(dirs); i++)
+		(void)place_dir(&plain, dirs[i], 0755);
+	(void)place_dir(&plain, "queue", 0750);
+	(void)place_link("bin", bin.s);
+	control_file("me", args->host);
+	control_file("defaulthost", args->host);
+	control_file("locals", args->host);
+	control_file("rcpthosts", args->host);
+	control_file("defaultdelivery", "./Maildir/");
+	control_file("concurrencyincoming", "40");
+	for (size_t i = 0; i < COUNT(aliases); i++) {
+		str_format(&bin, "alias/.qmail-%s", aliases[i]);
+		str_format(&text, "&%s@%s\n", args->user, args->host);
+		(void)place_file(&plain, bin.s, str_span(&text), 0644);
+	}
+	instance_user_make(&plain, home.s, args->user);
+	str_format(&bin, "%s/bin", home.s);
+	services = (struct services){home.s, bin.s, args->host, "127.0.0.1",
+	    args->smtp_port, args->pop3_port, NULL, NULL, &plain, &plain};
+	services_make(&services);
+	str_free(&home);
+	str_free(&bin);
+	str_free(&text);
+}
+
+/* The name for control/me: the argument, or what the system calls itself. */
+static const char *
+system_host(const char *given)
+{
+	static char name[HOST_MAX + 2];
+
+	if (given)
+		return given;
+	if (gethostname(name, sizeof(name) - 1) == -1)
+		die_sys("cannot learn the name of this host");
+	if (!strchr(name, '.'))
+		die_perm("this host calls itself %s, without a domain: "
+			 "give its full name with --host",
+		    quote(name));
+	check_host(name);
+	return name;
+}
+
+static void
+make_system(const struct arguments *args)
+{
+	struct str bin = STR_INIT, me = STR_INIT;
+	const char *home = control_home_path();
+	const struct passwd *logger;
+	struct place log_place = {false, 0, 0};
+	struct services services;
+	int found;
+
+	check_path(home);
+	if (control_home() == -1)
+		die_sys("cannot change to %s", quote(home));
+	if (access("control", F_OK) == -1)
+		die_perm("there is no %s/control: run make install first",
+		    quote(home));
+	find_bin(&bin);
+	found = control_line("control/me", &me);
+	if (found == -1)
+		die_sys("cannot read control/me");
+	if (found == 0)
+		str_format(&me, "%s", system_host(args->host));
+	check_host(me.s);
+	control_file("me", me.s);
+	logger = getpwnam(CONFIG_USER_QMAILL);
+	if (!logger)
+		die_perm("user " CONFIG_USER_QMAILL
+			 " does not exist: run make users first");
+	if (geteuid() == 0)
+		log_place =
+		    (struct place){true, logger->pw_uid, logger->pw_gid};
+	services = (struct services){home, bin.s, me.s, "0",
+	    args->smtp_port ? args->smtp_port : 25,
+	    args->pop3_port ? args->pop3_port : 110, CONFIG_USER_QMAILD,
+	    CONFIG_USER_QMAILL, &plain, &log_place};
+	services_make(&services);
+	str_free(&bin);
+	str_free(&me);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct arguments args;
+
+	die_init("qmail-conf");
+	if (fd_guard_standard() == -1)
+		die_sys("cannot open /dev/null");
+	(void)umask(022);
+	args = parse_arguments(argc, argv);
+	if (args.system) {
+		make_system(&args);
+	} else {
+		if (!args.host || !args.smtp_port || !args.pop3_port)
+			die_usage(SYNOPSIS);
+		if (args.smtp_port == args.pop3_port)
+			die_perm("the two ports must differ");
+		if (geteuid() == 0)
+			die_perm("an instance is run by its owner, and mail is "
+				 "never delivered as root: be an ordinary "
+				 "user");
+		make_instance(&args);
+	}
+	if (fflush(stdout) == EOF)
+		die_sys("cannot write to standard output");
+	return EXIT_OK;
+}
