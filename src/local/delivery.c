@@ -19,6 +19,10 @@
 
 extern char **environ;
 
+enum {
+	HOME_STICKY = 01000, /* S_ISVTX, which is not in plain POSIX */
+};
+
 struct delivery {
 	const struct local_job *job;
 	struct message *message;
@@ -60,7 +64,7 @@ enter_home(struct delivery *d)
 	} else if (st.st_mode & DOTQMAIL_FORBIDDEN) {
 		result = report_temp(d->report,
 		    "The home directory is writable by everybody. (#4.7.0)");
-	} else if (st.st_mode & S_ISVTX) {
+	} else if (st.st_mode & HOME_STICKY) {
 		/* the sign of an owner who is editing his .qmail files */
 		if (d->mode.is_dry)
 			report_line(d->report,
