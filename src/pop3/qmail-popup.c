@@ -1,0 +1,232 @@
+/*
+ * qmail-popup - the authorization phase of POP3, on descriptors 0 and 1
+ * Runs as: root, under tcpserver    Trusts: its arguments
+ * Reads:   the network              Writes: the network; descriptor 3 of the
+ *          subprogram: user NUL password NUL banner NUL
+ * Exit:    1 always
+ *
+ * The subprogram (qmail-checkpass, checkpassword) checks the password, becomes
+ * the user and runs the next program, which talks to the client from then on.
+ * Input is read byte by byte, so that what a client sends behind PASS is left
+ * for that program. Nothing here looks at a file.
+ */
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/die.h"
+#include "base/fd.h"
+#include "base/in.h"
+#include "base/out.h"
+#include "base/sig.h"
+#include "base/str.h"
+#include "pop3/pop3_command.h"
+
+enum {
+	AUTHORIZE_MAX_S = 1200,    /* from the banner to PASS */
+	AUTHORIZE_MAX_LINES = 100, /* commands before PASS */
+	SECRET_MAX = 512,          /* bytes that a subprogram reads */
+};
+
+static struct {
+	struct in in;
+	struct out out;
+	char in_buf[1], out_buf[1024];
+	struct str banner, line, user;
+	bool has_user;
+	char **subprogram;
+} popup = {.banner = STR_INIT, .line = STR_INIT, .user = STR_INIT};
+
+static void
+reply(const char *text)
+{
+	out_cstr(&popup.out, text);
+	out_cstr(&popup.out, "\r\n");
+}
+
+static NORETURN void
+leave(void)
+{
+	if (out_flush(&popup.out) == -1)
+		_exit(1); /* the client is gone, there is nobody to tell */
+	_exit(1);
+}
+
+static NORETURN void
+run_subprogram(const int pipe_ends[2])
+{
+	close(pipe_ends[1]);
+	if (fd_move(pipe_ends[0], 3) == -1 || sig_default(SIGPIPE) == -1)
+		_exit(1);
+	execvp(popup.subprogram[0], popup.subprogram);
+	warn_sys("cannot run %s", quote(popup.subprogram[0]));
+	_exit(1);
+}
+
+/* Runs the subprogram with the secret; it takes over the conversation. */
+static NORETURN void
+authorize(struct span user, struct span password)
+{
+	struct str secret = STR_INIT;
+	int ends[2], status;
+	pid_t child;
+
+	str_append_span(&secret, user);
+	str_append_char(&secret, '\0');
+	str_append_span(&secret, password);
+	str_append_char(&secret, '\0');
+	str_append_span(&secret, str_span(&popup.banner));
+	str_append_char(&secret, '\0');
+	/* a longer one would reach the subprogram cut */
+	if (secret.len > SECRET_MAX) {
+		reply("-ERR authorization failed");
+		leave();
+	}
+	if (out_flush(&popup.out) == -1)
+		_exit(1);
+	if (fd_pipe(ends) == -1 || (child = fork()) == -1) {
+		warn_sys("cannot run %s", quote(popup.subprogram[0]));
+		reply("-ERR unable to check your password now");
+		leave();
+	}
+	if (child == 0)
+		run_subprogram(ends);
+	fd_close(ends[0]);
+	/* it fits into the pipe, so there is no wait */
+	if (fd_write_timeout(ends[1], secret.s, secret.len, 1) == -1)
+		warn_sys("cannot give the password to the subprogram");
+	fd_close(ends[1]);
+	while (waitpid(child, &status, 0) == -1)
+		; /* EINTR: there is no other way to fail */
+	if (!WIFEXITED(status))
+		reply("-ERR aack, child crashed");
+	else if (WEXITSTATUS(status) != 0)
+		reply("-ERR authorization failed");
+	leave();
+}
+
+static void
+do_user(struct span argument)
+{
+	if (argument.len == 0) {
+		reply("-ERR syntax error");
+		return;
+	}
+	str_copy(&popup.user, argument);
+	popup.has_user = true;
+	reply("+OK ");
+}
+
+static void
+do_apop(struct span argument)
+{
+	size_t at = span_find(argument, ' ');
+
+	if (at == SPAN_NONE)
+		reply("-ERR syntax error");
+	else
+		authorize(
+		    span_until(argument, at), span_from(argument, at + 1));
+}
+
+static void
+do_line(struct span line)
+{
+	struct span argument;
+	enum pop3_verb verb = pop3_command_parse(line, &argument);
+
+	if (span_find(argument, '\0') != SPAN_NONE) {
+		/* it would shift the fields of the secret */
+		reply("-ERR syntax error");
+		return;
+	}
+	switch (verb) {
+	case POP3_USER:
+		do_user(argument);
+		break;
+	case POP3_PASS:
+		if (!popup.has_user)
+			reply("-ERR USER first");
+		else if (argument.len == 0)
+			reply("-ERR syntax error");
+		else
+			authorize(str_span(&popup.user), argument);
+		break;
+	case POP3_APOP:
+		do_apop(argument);
+		break;
+	case POP3_CAPA:
+		reply(POP3_CAPABILITIES);
+		break;
+	case POP3_NOOP:
+		reply("+OK ");
+		break;
+	case POP3_QUIT:
+		reply("+OK ");
+		leave();
+	default:
+		reply("-ERR authorization first");
+		break;
+	}
+}
+
+/* Reads up to LF. Returns 1, 0 if the line was too long and is skipped; leaves
+   at the end of the connection and when time is up. */
+static int
+read_line(int64_t deadline_ms)
+{
+	bool is_too_long = false;
+
+	str_clear(&popup.line);
+	for (;;) {
+		int64_t left_s = (deadline_ms - clock_mono_ms()) / 1000;
+		int byte;
+
+		if (left_s <= 0)
+			leave();
+		popup.in.timeout_s = (unsigned)left_s;
+		byte = in_byte(&popup.in);
+		if (byte == -1)
+			leave();
+		if (popup.line.len < POP3_LINE_MAX)
+			str_append_char(&popup.line, (char)byte);
+		else
+			is_too_long = true;
+		if (byte == '\n')
+			return !is_too_long;
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	int64_t deadline_ms;
+
+	die_init("qmail-popup");
+	if (fd_guard_standard() == -1 || sig_ignore(SIGPIPE) == -1)
+		return 1;
+	out_init(&popup.out, 1, AUTHORIZE_MAX_S, popup.out_buf,
+	    sizeof(popup.out_buf));
+	if (argc < 3) {
+		reply("-ERR usage: popup hostname subprogram");
+		leave();
+	}
+	popup.subprogram = argv + 2;
+	deadline_ms = clock_mono_ms() + AUTHORIZE_MAX_S * 1000;
+	in_init(
+	    &popup.in, 0, AUTHORIZE_MAX_S, popup.in_buf, sizeof(popup.in_buf));
+	popup.in.tied = &popup.out;
+	str_format(&popup.banner, "<%ld.%lld@%s>", (long)getpid(),
+	    (long long)clock_now(), argv[1]);
+	out_cstr(&popup.out, "+OK ");
+	reply(popup.banner.s);
+	for (int lines = 0; lines < AUTHORIZE_MAX_LINES; lines++) {
+		if (read_line(deadline_ms))
+			do_line(str_span(&popup.line));
+		else
+			reply("-ERR line too long");
+	}
+	reply("-ERR too many commands");
+	leave();
+}
