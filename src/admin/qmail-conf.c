@@ -16,12 +16,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "admin/argument.h"
 #include "admin/instance_user.h"
 #include "admin/place.h"
 #include "admin/services.h"
 #include "base/die.h"
 #include "base/fd.h"
-#include "base/num.h"
 #include "base/str.h"
 #include "conf/control.h"
 #include "config.h"
@@ -32,8 +32,6 @@
 	"[--pop3-port N]"
 
 enum {
-	HOST_MAX = 253,
-	USER_MAX = 31,
 	PATH_SIZE = 4096, /* bytes; longer paths are refused */
 };
 
@@ -46,66 +44,17 @@ struct arguments {
 static const struct place plain = {false, 0, 0};
 
 static void
-check_host(const char *host)
-{
-	size_t len = strlen(host);
-	const char *legal = "abcdefghijklmnopqrstuvwxyz"
-			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
-
-	if (len == 0)
-		die_perm("the host name is empty");
-	if (len > HOST_MAX || strspn(host, legal) != len ||
-	    strchr(".-", host[0]) || strchr(".-", host[len - 1]) ||
-	    strstr(host, ".."))
-		die_perm("%s is not a host name", quote(host));
-}
-
-static void
-check_user(const char *user)
-{
-	size_t len = strlen(user);
-
-	/* "alias" and names with a dash have a meaning of their own. */
-	if (len == 0 || len > USER_MAX || strcmp(user, "alias") == 0 ||
-	    strspn(user, "abcdefghijklmnopqrstuvwxyz0123456789_") != len)
-		die_perm("the user's name must be 1 to 31 lower-case letters "
-			 "and digits, and not alias: %s",
-		    quote(user));
-}
-
-/* Paths go into users/assign, PATH and scripts, which know no escapes. */
-static void
-check_path(const char *path)
-{
-	if (strpbrk(path, ":\n"))
-		die_perm("a path may have neither a colon nor a line end: %s",
-		    quote(path));
-}
-
-static unsigned long
-parse_port(const char *option, const char *text)
-{
-	uint64_t port;
-
-	if (num_parse_u64(span_of(text), &port) == -1 || port == 0 ||
-	    port > 65535)
-		die_perm("%s wants a number from 1 to 65535, not %s", option,
-		    quote(text));
-	return (unsigned long)port;
-}
-
-static void
 parse_option(struct arguments *args, const char *option, const char *value)
 {
 	if (strcmp(option, "--host") == 0) {
-		check_host(value);
+		argument_check_host(value);
 		args->host = value;
 	} else if (strcmp(option, "--smtp-port") == 0) {
-		args->smtp_port = parse_port(option, value);
+		args->smtp_port = argument_parse_port(option, value);
 	} else if (strcmp(option, "--pop3-port") == 0) {
-		args->pop3_port = parse_port(option, value);
+		args->pop3_port = argument_parse_port(option, value);
 	} else if (strcmp(option, "--user") == 0 && !args->system) {
-		check_user(value);
+		argument_check_user(value);
 		args->user = value;
 	} else {
 		die_usage(SYNOPSIS);
@@ -148,7 +97,7 @@ find_bin(struct str *bin)
 	else /* a system without /proc */
 		str_append_cstr(bin, CONFIG_HOME "/bin/qmail-conf");
 	str_truncate(bin, (size_t)(strrchr(bin->s, '/') - bin->s));
-	check_path(bin->s);
+	argument_check_path(bin->s);
 }
 
 /* The absolute path of the current directory. */
@@ -159,7 +108,7 @@ find_home(struct str *home)
 
 	if (!getcwd(path, sizeof(path)))
 		die_sys("cannot learn the current directory");
-	check_path(path);
+	argument_check_path(path);
 	str_format(home, "%s", path);
 }
 
@@ -218,7 +167,7 @@ make_instance(const struct arguments *args)
 static const char *
 system_host(const char *given)
 {
-	static char name[HOST_MAX + 2];
+	static char name[ARGUMENT_HOST_MAX + 2];
 
 	if (given)
 		return given;
@@ -228,7 +177,7 @@ system_host(const char *given)
 		die_perm("this host calls itself %s, without a domain: "
 			 "give its full name with --host",
 		    quote(name));
-	check_host(name);
+	argument_check_host(name);
 	return name;
 }
 
@@ -242,7 +191,7 @@ make_system(const struct arguments *args)
 	struct services services;
 	int found;
 
-	check_path(home);
+	argument_check_path(home);
 	if (control_home() == -1)
 		die_sys("cannot change to %s", quote(home));
 	if (access("control", F_OK) == -1)
@@ -254,7 +203,7 @@ make_system(const struct arguments *args)
 		die_sys("cannot read control/me");
 	if (found == 0)
 		str_format(&me, "%s", system_host(args->host));
-	check_host(me.s);
+	argument_check_host(me.s);
 	control_file("me", me.s);
 	logger = getpwnam(CONFIG_USER_QMAILL);
 	if (!logger)
