@@ -1,0 +1,49 @@
+/*
+ * delivery - one message to one host: the route, the servers, the dialogue
+ *
+ * Reads control/ once, at delivery_load; uses run/tcpto. The connection stays
+ * open after a delivery, for the next one to the same host.
+ */
+#ifndef REMOTE_DELIVERY_H
+#define REMOTE_DELIVERY_H
+
+#include "base/attr.h"
+#include "base/span.h"
+#include "conf/control.h"
+#include "net/dns.h"
+#include "net/ip.h"
+#include "remote/smtp_client.h"
+#include "remote/verdict.h"
+
+enum {
+	/* one delivery: addresses that are connected to, and for how long new
+	   ones are */
+	DELIVERY_CONNECTS_MAX = 20,
+	DELIVERY_SEARCH_S = 1800,
+};
+
+struct delivery {
+	struct str helohost;
+	struct control_table routes;
+	unsigned timeout_connect_s;
+	struct ip_own own;
+	struct dns *dns;
+	struct smtp_client client;
+};
+
+/* Reads the control files of the current directory. NULL, or what is wrong:
+   static, to be followed by " (#4.3.0)". Free in both cases. */
+MUST_USE const char *delivery_load(struct delivery *delivery);
+void delivery_free(struct delivery *delivery);
+
+/*
+ * Delivers the message on fd (borrowed) from sender to the recipients that
+ * verdict names, at host, and fills verdict. All calls with an open connection
+ * must have the same host.
+ */
+void delivery_run(struct delivery *delivery, struct span host,
+    struct span sender, int fd, struct verdict *verdict);
+/* Ends an open connection with QUIT. */
+void delivery_finish(struct delivery *delivery);
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * qmail-remote - deliver a message to other hosts by SMTP
+ * Runs as: qmailr             Trusts: its arguments or jobs; no server
+ * Reads:   fd 0 (the message, or with -w jobs), control/, run/tcpto
+ * Writes:  fd 1 (records), run/tcpto, the network
+ * Exit:    0 always when called with a host: the records tell; with -w 0 when
+ *          the socket ends, 111 if it fails; 100 wrong usage
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/die.h"
+#include "base/fd.h"
+#include "base/sig.h"
+#include "mail/netstring.h"
+#include "net/job.h"
+#include "remote/delivery.h"
+
+static struct {
+	struct delivery delivery;
+	const char *trouble; /* why nothing can be delivered, or NULL */
+	char packet[FD_PACKET_MAX];
+} remote;
+
+static void
+say_trouble(struct verdict *verdict)
+{
+	verdict_set(verdict, 'Z', "%s (#4.3.0)", remote.trouble);
+}
+
+static void
+load(void)
+{
+	if (control_home() == -1)
+		remote.trouble = "Unable to change to my home.";
+	else
+		remote.trouble = delivery_load(&remote.delivery);
+}
+
+/* ---- one shot: arguments and records ------------------------------------- */
+
+static void
+print_records(const struct verdict *verdict)
+{
+	struct str records = STR_INIT;
+
+	verdict_append_records(&records, verdict);
+	/* whoever does not read it takes it for a failure, and tries again */
+	if (fd_write_all(STDOUT_FILENO, records.s, records.len) == -1)
+		_exit(EXIT_TEMP);
+	str_free(&records);
+}
+
+static void
+run_once(int argc, char **argv)
+{
+	struct verdict verdict;
+
+	verdict_init(&verdict, argc < 4 ? 0 : (size_t)argc - 3);
+	for (size_t i = 0; i < verdict.count; i++)
+		verdict.recipients[i].address = span_of(argv[3 + i]);
+	if (argc < 4) {
+		verdict_set(&verdict, 'D',
+		    "Sorry, qmail-remote needs a host, a sender and a "
+		    "recipient. (#5.3.5)");
+	} else {
+		load();
+		if (remote.trouble != NULL)
+			say_trouble(&verdict);
+		else
+			delivery_run(&remote.delivery, span_of(argv[1]),
+			    span_of(argv[2]), STDIN_FILENO, &verdict);
+	}
+	print_records(&verdict);
+	if (argc >= 4 && remote.trouble == NULL)
+		delivery_finish(&remote.delivery);
+	verdict_free(&verdict);
+}
+
+/* ---- worker: jobs and results -------------------------------------------- */
+
+/* Sends the results of a job. 0, or -1 with errno. */
+static int
+send_results(const struct job *job, const struct verdict *verdict)
+{
+	struct str packet = STR_INIT;
+	int status = 0;
+
+	for (size_t i = 0; i < verdict->count && status == 0; i++) {
+		struct job_result result = {.number = job->number, .index = i};
+
+		result.text = verdict_result(verdict, i, &result.letter);
+		job_encode_result(&packet, &result);
+		status = fd_send_packet(STDIN_FILENO, str_span(&packet), -1);
+	}
+	str_free(&packet);
+	return status;
+}
+
+/* Delivers one job. 0, or -1 with errno if its results cannot be sent. */
+static int
+run_job(const struct job *job, int message)
+{
+	struct verdict verdict;
+	struct span rest = job->recipients;
+	int status;
+
+	verdict_init(&verdict, job->recipient_count);
+	for (size_t i = 0; i < verdict.count; i++) {
+		/* job_decode has seen that they are all there */
+		if (netstring_take(&rest, &verdict.recipients[i].address) == -1)
+			abort();
+	}
+	if (remote.trouble != NULL)
+		say_trouble(&verdict);
+	else if (message == -1)
+		verdict_set(&verdict, 'Z',
+		    "Unable to read the message: there is none. (#4.3.0)");
+	else
+		delivery_run(&remote.delivery, job->host, job->sender, message,
+		    &verdict);
+	status = send_results(job, &verdict);
+	verdict_free(&verdict);
+	return status;
+}
+
+static void
+run_worker(void)
+{
+	load();
+	for (;;) {
+		struct job job;
+		int message, status;
+		ssize_t got = fd_receive_packet(STDIN_FILENO, remote.packet,
+		    sizeof(remote.packet), &message);
+
+		if (got == 0)
+			break;
+		if (got == -1)
+			die_sys("cannot receive a job");
+		if (job_decode(
+			(struct span){remote.packet, (size_t)got}, &job) == -1)
+			die_temp("received a packet that is no job");
+		status = run_job(&job, message);
+		fd_close(message);
+		if (status == -1)
+			die_sys("cannot send a result");
+	}
+	if (remote.trouble == NULL)
+		delivery_finish(&remote.delivery);
+}
+
+int
+main(int argc, char **argv)
+{
+	die_init("qmail-remote");
+	if (fd_guard_standard() == -1 || sig_ignore(SIGPIPE) == -1 ||
+	    sig_default(SIGALRM) == -1)
+		die_sys("cannot start");
+	if (argc == 2 && strcmp(argv[1], "-w") == 0)
+		run_worker();
+	else
+		run_once(argc, argv);
+	return 0;
+}
