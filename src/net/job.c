@@ -1,5 +1,8 @@
 #include "net/job.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "mail/netstring.h"
 
 void
@@ -102,4 +105,14 @@ job_decode_result(struct span packet, struct job_result *result)
 	result->index = (size_t)index;
 	result->letter = letter.s[0];
 	return 0;
+}
+
+bool
+job_is_message(int fd)
+{
+	struct stat info;
+	int flags = fd == -1 ? -1 : fcntl(fd, F_GETFL);
+
+	return flags != -1 && (flags & O_ACCMODE) == O_RDONLY &&
+	    fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
 }

@@ -18,6 +18,7 @@
 #ifndef NET_JOB_H
 #define NET_JOB_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -60,5 +61,8 @@ void job_encode_result(struct str *packet, const struct job_result *result);
 MUST_USE int job_decode_hello(struct span packet, struct job_hello *hello);
 MUST_USE int job_decode(struct span packet, struct job *job);
 MUST_USE int job_decode_result(struct span packet, struct job_result *result);
+
+/* Whether fd may be a message: a plain file, open for reading only. */
+bool job_is_message(int fd);
 
 #endif
