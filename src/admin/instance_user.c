@@ -50,7 +50,7 @@ make_mailbox(const struct place *place, const char *name)
 }
 
 static void
-make_password(const struct place *place, const char *home, const char *name)
+make_password(const struct place *place, const char *name)
 {
 	struct str path = STR_INIT, password = STR_INIT, salt = STR_INIT;
 	struct str line = STR_INIT;
@@ -73,8 +73,7 @@ make_password(const struct place *place, const char *home, const char *name)
 		hash = crypt(password.s, salt.s);
 		if (!hash || hash[0] != '$')
 			die_sys("cannot hash a password");
-		str_format(
-		    &line, "%s:%s:%s/users/%s\n", name, hash, home, name);
+		str_format(&line, "%s:%s:::\n", name, hash);
 	}
 	(void)place_file(place, "users/passwd", str_span(&line), 0600);
 	str_free(&path);
@@ -129,6 +128,6 @@ instance_user_make(
 	    &text, "+:alias:%lu:%lu:%s/alias:-::\n.\n", uid, gid, home);
 	(void)place_file(place, "users/assign", str_span(&text), 0644);
 	make_cdb(home);
-	make_password(place, home, name);
+	make_password(place, name);
 	str_free(&text);
 }

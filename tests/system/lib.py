@@ -323,8 +323,11 @@ class Instance:
         (self.home / f"users/{user}.password").write_text(password + "\n")
         if done is None or done.returncode != 0:
             return
-        self.write("users/passwd", f"{user}:{done.stdout.decode().strip()}:"
-                   f"{self.user_home(user)}\n", 0o600)
+        path = self.home / "users/passwd"
+        old = path.read_text() if path.exists() else ""
+        kept = [x for x in old.splitlines(True) if not x.startswith(user + ":")]
+        self.write("users/passwd", "".join(kept) +
+                   f"{user}:{done.stdout.decode().strip()}:::\n", 0o600)
 
     def password(self, user="test"):
         return (self.home / f"users/{user}.password").read_text().strip()
