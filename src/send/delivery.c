@@ -1,0 +1,497 @@
+#include "send/delivery.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "mail/netstring.h"
+#include "send/life.h"
+#include "send/message_file.h"
+#include "send/verp.h"
+
+static const char too_old[] =
+    "This message has been in the queue too long; I will not try again."
+    " (#4.4.7)\n";
+
+/* ---- log and counts ----------------------------------------------------- */
+
+void
+delivery_log_status(struct state *state)
+{
+	struct message_log_status status = {.exiting = state->exiting};
+
+	for (size_t i = 0; i < CHANNELS; i++) {
+		status.running[i] = state->channels[i].running;
+		status.max[i] = state->channels[i].max;
+		/* the limit may have been lowered meanwhile */
+		if (status.running[i] > status.max[i])
+			status.running[i] = status.max[i];
+	}
+	message_log_status(&state->log, &status);
+}
+
+static size_t
+passes_max(const struct channel *channel)
+{
+	return 4 * channel->max + DELIVERY_PASSES_EXTRA;
+}
+
+bool
+delivery_has_room(const struct state *state, enum channel_kind kind, bool fresh)
+{
+	const struct channel *channel = &state->channels[kind];
+	size_t max = passes_max(channel);
+
+	if (state->exiting || channel->lost || channel->max == 0)
+		return false;
+	if (channel->passes == 0)
+		return true;
+	if (channel->pass_bytes >= DELIVERY_BYTES_MAX)
+		return false;
+	return channel->passes < (fresh ? max : max - max / 4);
+}
+
+void
+delivery_lose(struct state *state, enum channel_kind kind)
+{
+	if (state->channels[kind].lost)
+		return;
+	state->channels[kind].lost = true;
+	state->exiting = true;
+	state->exit_code = 111;
+	message_log_text(
+	    &state->log, "alert: oh no! lost spawn connection! dying...");
+}
+
+/* ---- passes ------------------------------------------------------------- */
+
+void
+delivery_begin(struct state *state, struct message *message, struct pass *pass)
+{
+	struct channel *channel = &state->channels[pass->channel];
+
+	message->active[pass->channel] = true;
+	pass->message = message;
+	pass->generation = state->generation;
+	pass->next_due_s =
+	    schedule_next(message->birth_s, state->now_s, pass->channel);
+	pass->expired = state->now_s - message->birth_s >
+	    (int64_t)(state->settings.lifetime_s & INT64_MAX);
+	channel->passes++;
+	channel->pass_bytes += pass_size(pass);
+	channel_push(channel, pass);
+}
+
+/* Frees the pass; the message is as before with respect to it. */
+static void
+drop_pass(struct state *state, struct pass *pass)
+{
+	struct channel *channel = &state->channels[pass->channel];
+
+	channel->passes--;
+	channel->pass_bytes -= pass_size(pass);
+	if (pass->generation != state->generation)
+		state->old_passes--;
+	pass_free(pass, &state->hosts);
+}
+
+/* If nothing of the pass is left or running, it ends. */
+static void
+end_pass_if_over(struct state *state, struct pass *pass)
+{
+	struct message *message = pass->message;
+	enum channel_kind channel = pass->channel;
+	bool again = pass->deferred > 0;
+	int64_t due_s = pass->next_due_s;
+
+	if (pass->running > 0 || pass_has_more(pass))
+		return;
+	drop_pass(state, pass);
+	message->active[channel] = false;
+	message->todo[channel] = again;
+	if (again)
+		schedule_set_due(&state->schedule, message,
+		    (enum schedule_heap)channel, due_s);
+	life_settle(state, message);
+}
+
+void
+delivery_change_tables(struct state *state)
+{
+	state->generation++;
+	state->old_passes = 0;
+	for (size_t i = 0; i < CHANNELS; i++) {
+		state->old_passes += state->channels[i].passes;
+		channel_limit(
+		    &state->channels[i], state->settings.concurrency[i]);
+	}
+}
+
+/*
+ * True if the message must not be read now: what it reported is not in its
+ * files yet; or its recipients might be in a pass of the other channel that
+ * was made with other tables.
+ */
+static bool
+must_wait(const struct state *state, const struct message *message,
+    enum channel_kind channel)
+{
+	for (size_t i = 0; i < CHANNELS; i++) {
+		/* what the other channel reports now concerns others */
+		if (i != channel && message->active[i]) {
+			if (state->old_passes > 0)
+				return true;
+		} else if (message->requested[i] &&
+		    !queue_link_is_durable(&state->link, message->request[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Makes the pass of a message that is due. True if it is at work. */
+static bool
+activate(
+    struct state *state, struct message *message, enum channel_kind channel)
+{
+	enum schedule_heap heap = (enum schedule_heap)channel;
+	struct queue_envelope envelope;
+	struct pass *made[CHANNELS];
+	struct pass_counts counts;
+	bool wanted[CHANNELS] = {false}, retry;
+
+	schedule_unset(&state->schedule, message, heap);
+	if (must_wait(state, message, channel)) {
+		schedule_set_due(
+		    &state->schedule, message, heap, state->now_s + 1);
+		return false;
+	}
+	if (life_read(state, message, &envelope, &retry) == -1) {
+		if (retry)
+			schedule_set_due(&state->schedule, message, heap,
+			    state->now_s + SCHEDULE_TROUBLE_S);
+		return false;
+	}
+	wanted[channel] = true;
+	pass_make(&envelope, str_span(&state->done), &state->settings.tables,
+	    &state->hosts, wanted, made, &counts);
+	for (size_t i = 0; i < CHANNELS; i++) {
+		bool todo = counts.todo[i] > 0;
+
+		/* new tables may have moved recipients between the channels */
+		if (message->active[i] || message->todo[i] == todo)
+			continue;
+		message->todo[i] = todo;
+		schedule_unset(
+		    &state->schedule, message, (enum schedule_heap)i);
+		if (todo && made[i] == NULL)
+			schedule_set_due(&state->schedule, message,
+			    (enum schedule_heap)i, state->now_s);
+	}
+	if (made[channel] == NULL) {
+		life_settle(state, message);
+		return false;
+	}
+	delivery_begin(state, message, made[channel]);
+	return true;
+}
+
+void
+delivery_start_due(struct state *state, enum channel_kind kind)
+{
+	for (int i = 0; i < DELIVERY_STARTS_A_TURN; i++) {
+		struct message *message =
+		    schedule_first(&state->schedule, (enum schedule_heap)kind);
+
+		if (message == NULL || message->due_s[kind] > state->now_s ||
+		    !delivery_has_room(state, kind, false))
+			return;
+		(void)activate(state, message, kind);
+	}
+}
+
+/* All hosts of the pass are busy: it waits at one of them, and gives its
+   memory back if many others wait as well. */
+static void
+park(struct state *state, struct pass *pass, struct host *host)
+{
+	struct channel *channel = &state->channels[pass->channel];
+	struct message *message = pass->message;
+
+	/* a pass that is half done is kept: results of it are in no file yet */
+	if (pass->running > 0 || pass->deferred > 0 ||
+	    channel->passes < passes_max(channel) / 2) {
+		hosts_wait(host, message, pass);
+		return;
+	}
+	hosts_wait(host, message, NULL);
+	drop_pass(state, pass);
+}
+
+/* A job to host has ended: whoever waits longest there is next. The caller
+   holds host. */
+static void
+wake(struct state *state, struct host *host)
+{
+	struct channel *channel = &state->channels[CHANNEL_REMOTE];
+	struct host_waiter waiter;
+
+	while (host->running < state->settings.host_jobs &&
+	    hosts_wake(&state->hosts, host, &waiter) == 1) {
+		if (waiter.pass != NULL) {
+			channel_push_first(channel, waiter.pass);
+			return;
+		}
+		waiter.message->active[CHANNEL_REMOTE] = false;
+		if (activate(state, waiter.message, CHANNEL_REMOTE))
+			return;
+	}
+}
+
+void
+delivery_wake_stuck(struct state *state)
+{
+	struct host *host;
+
+	for (size_t chain = 0; !state->exiting &&
+	     (host = hosts_find_waiting(
+		  &state->hosts, &chain, state->settings.host_jobs)) != NULL;) {
+		wake(state, host);
+		hosts_release(&state->hosts, host);
+	}
+}
+
+/* ---- jobs --------------------------------------------------------------- */
+
+static void
+log_starts(struct state *state, struct channel_job *job)
+{
+	struct pass *pass = job->pass;
+
+	for (size_t i = 0; i < job->count; i++) {
+		job->recipients[i].delivery = ++state->deliveries;
+		message_log_start(&state->log, job->recipients[i].delivery,
+		    pass->message->id, pass->channel,
+		    pass_address(pass, job->recipients[i].recipient));
+		delivery_log_status(state);
+	}
+}
+
+/* Sends a job for the recipients in taken; host and message are given away. */
+static void
+start_job(struct state *state, struct pass *pass, const uint32_t *taken,
+    size_t count, struct host *host, int message)
+{
+	struct channel *channel = &state->channels[pass->channel];
+	struct channel_job *job = channel_new_job(channel, pass, count);
+	struct str sender = STR_INIT;
+	struct span domain = {"", 0};
+
+	job->host = host;
+	if (host != NULL) {
+		host->running++;
+		domain = (struct span){host->name, host->len};
+	}
+	pass->running++;
+	verp_expand(
+	    &sender, str_span(&pass->sender), pass_address(pass, taken[0]));
+	job_encode_head(&state->packet, job->number, pass->message->id, domain,
+	    str_span(&sender));
+	for (size_t i = 0; i < count; i++) {
+		job->recipients[i].recipient = taken[i];
+		netstring_append(&state->packet, pass_address(pass, taken[i]));
+	}
+	log_starts(state, job);
+	if (channel_send(channel, str_span(&state->packet), message,
+		state->now_ms) == -1)
+		delivery_lose(state, pass->channel);
+	str_free(&sender);
+}
+
+/* The message cannot be opened: the pass tries no more. */
+static void
+break_pass(struct state *state, struct pass *pass, struct host *host)
+{
+	uint64_t id = pass->message->id;
+
+	message_log_text(&state->log,
+	    "warning: unable to open mess/%u/%" PRIu64
+	    ": %s; will try again later",
+	    (unsigned)(id % QUEUE_FILE_SPLIT), id, strerror(errno));
+	if (host != NULL)
+		hosts_release(&state->hosts, host);
+	pass_cut(pass, &state->hosts);
+	pass->deferred++;
+	pass->next_due_s = state->now_s + SCHEDULE_TROUBLE_S;
+	end_pass_if_over(state, pass);
+}
+
+/* Gives the pass its turn. */
+static void
+take_turn(struct state *state, struct channel *channel, struct pass *pass)
+{
+	uint32_t taken[JOB_RECIPIENTS_MAX];
+	size_t max = channel->recipients_max, count;
+	/* room for the head of the packet and its netstrings' lengths */
+	size_t room = FD_PACKET_MAX - 8192;
+	struct host *host;
+	int message;
+
+	if (pass->verp || pass->channel == CHANNEL_LOCAL)
+		max = 1;
+	if (max > state->settings.job_recipients)
+		max = state->settings.job_recipients;
+	count = pass_take(pass, &state->hosts, max, room,
+	    state->settings.host_jobs, taken, &host);
+	if (count == 0) {
+		assert(host != NULL);
+		park(state, pass, host);
+		return;
+	}
+	message =
+	    message_file_open(state->queue_dir, QUEUE_MESS, pass->message->id);
+	if (message == -1) {
+		break_pass(state, pass, host);
+		return;
+	}
+	start_job(state, pass, taken, count, host, message);
+	if (pass_has_more(pass))
+		channel_push(channel, pass);
+}
+
+void
+delivery_start_jobs(struct state *state, enum channel_kind kind)
+{
+	struct channel *channel = &state->channels[kind];
+	struct pass *pass;
+
+	if (channel->packet_fd != -1 &&
+	    channel_flush(channel, state->now_ms) == -1)
+		delivery_lose(state, kind);
+	/* each turn starts a job or takes a pass off the ring */
+	while (!state->exiting && channel_can_start(channel) &&
+	    !queue_link_is_full(&state->link) &&
+	    (pass = channel_pop(channel)) != NULL)
+		take_turn(state, channel, pass);
+}
+
+/* ---- results ------------------------------------------------------------ */
+
+static void
+note_request(struct pass *pass, uint32_t request)
+{
+	pass->message->request[pass->channel] = request;
+	pass->message->requested[pass->channel] = true;
+}
+
+/* What the result means for the recipient, and for the queue. */
+static void
+settle_recipient(struct state *state, struct pass *pass, uint32_t recipient,
+    char letter, struct span text)
+{
+	struct message *message = pass->message;
+	uint64_t index = pass->recipients[recipient].index;
+
+	switch (letter) {
+	case 'K':
+		/* a message with one recipient is retired at once */
+		if (!pass->single)
+			note_request(pass,
+			    queue_link_delivered(
+				&state->link, message->id, index));
+		return;
+	case 'D':
+		note_request(pass,
+		    queue_link_failed(&state->link, message->id, index, text));
+		message->failed = true;
+		return;
+	default:
+		pass->deferred++;
+	}
+}
+
+/* Ends a job that has all its results. */
+static void
+end_job(struct state *state, struct channel *channel, struct channel_job *job)
+{
+	struct pass *pass = job->pass;
+	struct host *host = job->host;
+
+	channel_end_job(channel, job);
+	pass->running--;
+	if (host != NULL)
+		host->running--;
+	delivery_log_status(state);
+	end_pass_if_over(state, pass);
+	if (host != NULL) {
+		if (!state->exiting)
+			wake(state, host);
+		hosts_release(&state->hosts, host);
+	}
+}
+
+static void
+take_result(struct state *state, struct channel *channel,
+    const struct channel_report *report, bool mangled)
+{
+	struct channel_job *job = report->job;
+	struct channel_recipient *one = &job->recipients[report->result.index];
+	struct span text = report->result.text;
+	char letter = mangled ? 'Z' : report->result.letter;
+	struct str longer = STR_INIT;
+
+	one->done = true;
+	if (letter == 'Z' && job->pass->expired) {
+		letter = 'D';
+		if (!mangled)
+			str_copy(&longer,
+			    span_until(text,
+				text.len < JOB_TEXT_MAX - sizeof(too_old)
+				    ? text.len
+				    : JOB_TEXT_MAX - sizeof(too_old)));
+		if (longer.len > 0 && longer.s[longer.len - 1] != '\n')
+			str_append_char(&longer, '\n');
+		str_append_cstr(&longer, too_old);
+		text = str_span(&longer);
+	}
+	if (mangled)
+		message_log_mangled(&state->log, one->delivery);
+	else
+		message_log_result(&state->log, one->delivery, letter, text);
+	settle_recipient(state, job->pass, one->recipient, letter, text);
+	if (--job->left == 0)
+		end_job(state, channel, job);
+	else
+		delivery_log_status(state);
+	str_free(&longer);
+}
+
+void
+delivery_read_results(struct state *state, enum channel_kind kind)
+{
+	struct channel *channel = &state->channels[kind];
+	struct channel_report report;
+
+	for (int i = 0; i < DELIVERY_RESULTS_A_TURN && !channel->lost; i++) {
+		switch (channel_next(channel, &report)) {
+		case CHANNEL_NONE:
+			return;
+		case CHANNEL_RESULT:
+			take_result(state, channel, &report, false);
+			break;
+		case CHANNEL_MANGLED:
+			take_result(state, channel, &report, true);
+			break;
+		case CHANNEL_GARBAGE:
+			message_log_text(&state->log,
+			    "warning: internal error: delivery report out of "
+			    "range");
+			break;
+		case CHANNEL_LOST:
+			delivery_lose(state, kind);
+			return;
+		}
+	}
+}

@@ -1,0 +1,49 @@
+/*
+ * delivery - passes over the recipients of a message, and their jobs
+ *
+ * Each channel has a ring of passes; a turn starts one job of the next pass
+ * whose host has room, so that neither a long list nor a dead host holds up
+ * the others. A pass all of whose hosts are busy waits at one of them.
+ */
+#ifndef SEND_DELIVERY_H
+#define SEND_DELIVERY_H
+
+#include <stdbool.h>
+
+#include "send/channel.h"
+#include "send/state.h"
+
+enum {
+	DELIVERY_PASSES_EXTRA = 100, /* passes: 4 times the jobs, and these */
+	DELIVERY_BYTES_MAX = 64 * 1024 * 1024, /* in passes of one channel */
+	DELIVERY_WAKE_MS = 10 * 1000, /* between calls of delivery_wake_stuck */
+	DELIVERY_STARTS_A_TURN = 256,
+	DELIVERY_RESULTS_A_TURN = 256,
+};
+
+/* May one more pass be made? New messages may use all places, the schedule
+   only three in four, so that old mail does not keep new mail out. */
+bool delivery_has_room(
+    const struct state *state, enum channel_kind channel, bool fresh);
+/* Puts a new pass of the message to work. */
+void delivery_begin(
+    struct state *state, struct message *message, struct pass *pass);
+/* Starts passes of messages that are due, not too many at once. */
+void delivery_start_due(struct state *state, enum channel_kind channel);
+/* Starts jobs of the passes in the ring. */
+void delivery_start_jobs(struct state *state, enum channel_kind channel);
+/* Takes in results. */
+void delivery_read_results(struct state *state, enum channel_kind channel);
+/*
+ * Wakes one of those that wait at each host that has room. Mostly there are
+ * none: whoever waits is woken when a job there ends. But one that was woken
+ * may have found no work for that host after all. To be called now and then.
+ */
+void delivery_wake_stuck(struct state *state);
+/* The settings were read again. */
+void delivery_change_tables(struct state *state);
+void delivery_log_status(struct state *state);
+/* The spawn is gone: nothing of that channel will end any more. */
+void delivery_lose(struct state *state, enum channel_kind channel);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * message_file - opens and reads the plain files of one message
+ * Relative to a descriptor of queue/. Files that are not regular are refused.
+ */
+#ifndef SEND_MESSAGE_FILE_H
+#define SEND_MESSAGE_FILE_H
+
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/str.h"
+#include "mail/queue_file.h"
+
+enum {
+	MESSAGE_FILE_ENV_MAX = 1024 * 1024 * 1024, /* bytes of an envelope */
+	MESSAGE_FILE_DONE_MAX = 512 * 1024 * 1024, /* one byte a recipient */
+};
+
+/* A descriptor, close-on-exec, at offset 0; or -1 with errno. */
+MUST_USE int message_file_open(
+    int queue_dir, enum queue_kind kind, uint64_t id);
+/* Replaces *to by the whole file, of max bytes at most. 0, or -1 with errno. */
+MUST_USE int message_file_read(int queue_dir, enum queue_kind kind, uint64_t id,
+    size_t max, struct str *to);
+
+#endif

@@ -1,0 +1,337 @@
+/*
+ * qmail-send - schedules deliveries and bounces; owns no durable state
+ * Runs as: qmails    Trusts: the queue's files and qmail-queued; of the spawns
+ *                    no more than the results of the jobs they were given
+ * Reads:   queue/, control/    Writes: nothing but the log
+ * Descriptors: 0 the log, written; 1 qmail-lspawn; 2 as 0; 3 qmail-rspawn;
+ *              4 the lifeline: its end means TERM
+ * Talks to: run/control.sock; its helpers, to run/submit.sock
+ * Exit:    0 after TERM; 111 cannot start, or a spawn or helper is lost
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/attr.h"
+#include "base/clock.h"
+#include "base/die.h"
+#include "base/fd.h"
+#include "base/sig.h"
+#include "conf/control.h"
+#include "send/delivery.h"
+#include "send/intake.h"
+#include "send/life.h"
+#include "send/state.h"
+
+enum {
+	FD_LOG = 0,
+	FD_LOCAL = 1,
+	FD_REMOTE = 3,
+	FD_LIFELINE = 4,
+	WAIT_MAX_MS = 30 * 1000, /* for the next turn, to notice clock steps */
+	STEP_S = 10,             /* a clock that is set back by more is seen */
+	FAREWELL_MS = 10 * 1000, /* for the queue to note the last results */
+};
+
+/* poll's slots */
+enum {
+	POLL_LOCAL,
+	POLL_REMOTE,
+	POLL_LIFELINE,
+	POLL_SIGNALS,
+	POLL_QUEUE,
+	POLL_HELPERS,
+	POLL_COUNT = POLL_HELPERS + BOUNCE_HELPERS,
+};
+
+static struct {
+	struct state state;
+	int signals;
+	int64_t last_s, last_ms, wake_ms, farewell_ms;
+	bool lifeline_over;
+} send_state;
+
+NORETURN static void
+refuse_to_start(const char *why)
+{
+	struct state *state = &send_state.state;
+
+	message_log_text(&state->log, "alert: cannot start: %s", why);
+	message_log_flush(&state->log);
+	_exit(EXIT_TEMP);
+}
+
+/* ---- starting ----------------------------------------------------------- */
+
+static void
+open_signals(void)
+{
+	static const int numbers[] = {SIGHUP, SIGALRM, SIGTERM, SIGINT};
+
+	send_state.signals = sig_open();
+	if (send_state.signals == -1 || sig_ignore(SIGPIPE) == -1)
+		refuse_to_start("unable to set up signals");
+	for (size_t i = 0; i < COUNT(numbers); i++) {
+		if (sig_watch(numbers[i]) == -1)
+			refuse_to_start("unable to set up signals");
+	}
+}
+
+static void
+start(void)
+{
+	static const int not_for_helpers[] = {FD_LOCAL, FD_REMOTE, FD_LIFELINE};
+	struct state *state = &send_state.state;
+
+	message_log_init(&state->log, FD_LOG);
+	state->settings = (struct settings)SETTINGS_INIT;
+	if (control_home() == -1)
+		refuse_to_start("unable to switch to home directory");
+	state->queue_dir = open("queue", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (state->queue_dir == -1)
+		refuse_to_start("unable to switch to queue directory");
+	if (bounce_helpers_start(&state->bounces, state->queue_dir, FD_LOG,
+		not_for_helpers, COUNT(not_for_helpers)) == -1)
+		refuse_to_start("unable to start bounce helpers");
+	open_signals();
+	if (settings_load(&state->settings) != NULL)
+		refuse_to_start("unable to read controls");
+	if (fd_cloexec(FD_LIFELINE) == -1)
+		send_state.lifeline_over = true; /* started without one */
+	hosts_init(&state->hosts,
+	    (uint64_t)clock_mono_ms() * 1000003 ^ (uint64_t)getpid() << 32 ^
+		(uint64_t)(uintptr_t)&state ^ (uint64_t)clock_now());
+	queue_link_init(&state->link, "run/control.sock");
+	queue_scan_init(&state->scan, state->queue_dir);
+	if (channel_open(&state->channels[CHANNEL_LOCAL], CHANNEL_LOCAL,
+		FD_LOCAL) == -1 ||
+	    channel_open(&state->channels[CHANNEL_REMOTE], CHANNEL_REMOTE,
+		FD_REMOTE) == -1)
+		refuse_to_start("hath the daemon spawn no fire?");
+	for (size_t i = 0; i < CHANNELS; i++)
+		channel_limit(
+		    &state->channels[i], state->settings.concurrency[i]);
+	send_state.last_s = clock_now();
+	send_state.last_ms = clock_mono_ms();
+	state->started_ms = send_state.last_ms;
+	delivery_log_status(state);
+}
+
+/* ---- one turn ----------------------------------------------------------- */
+
+/* A clock that is set back must not put everything off by as much. */
+static void
+read_clocks(struct state *state)
+{
+	int64_t expected;
+
+	state->now_s = clock_now();
+	state->now_ms = clock_mono_ms();
+	expected =
+	    send_state.last_s + (state->now_ms - send_state.last_ms) / 1000;
+	if (state->now_s + STEP_S < expected)
+		schedule_shift(&state->schedule, expected - state->now_s);
+	send_state.last_s = state->now_s;
+	send_state.last_ms = state->now_ms;
+}
+
+static void
+reload(struct state *state)
+{
+	const char *bad = settings_reload(&state->settings);
+
+	if (bad != NULL) {
+		message_log_text(
+		    &state->log, "alert: unable to reread %s", bad);
+		return;
+	}
+	delivery_change_tables(state);
+	bounce_helpers_reload(&state->bounces);
+}
+
+static void
+take_signals(struct state *state)
+{
+	for (;;) {
+		switch (sig_next()) {
+		case 0:
+			return;
+		case SIGHUP:
+			reload(state);
+			break;
+		case SIGALRM:
+			schedule_flush(&state->schedule, state->now_s);
+			break;
+		default:
+			state->exiting = true;
+		}
+	}
+}
+
+static void
+read_bounce_answers(struct state *state)
+{
+	struct bounce_answer answer;
+	int got;
+
+	while ((got = bounce_helpers_next(&state->bounces, &answer)) == 1)
+		life_end_bounce(state, &answer);
+	if (got == -1 && state->exit_code == 0) {
+		message_log_text(
+		    &state->log, "alert: oh no! lost bounce helper! dying...");
+		state->exiting = true;
+		state->exit_code = EXIT_TEMP;
+	}
+}
+
+static void
+take_turn(struct state *state)
+{
+	read_clocks(state);
+	take_signals(state);
+	for (size_t i = 0; i < CHANNELS; i++)
+		delivery_read_results(state, (enum channel_kind)i);
+	read_bounce_answers(state);
+	if (!intake_read_notices(state))
+		refuse_to_start("qmail-send is already running");
+	intake_scan(state);
+	if (!state->exiting)
+		life_run_errands(state);
+	if (state->now_ms >= send_state.wake_ms) {
+		delivery_wake_stuck(state);
+		send_state.wake_ms = state->now_ms + DELIVERY_WAKE_MS;
+	}
+	for (size_t i = 0; i < CHANNELS; i++) {
+		delivery_start_due(state, (enum channel_kind)i);
+		delivery_start_jobs(state, (enum channel_kind)i);
+	}
+	queue_link_flush(&state->link, state->now_ms);
+	message_log_flush(&state->log);
+}
+
+/* ---- between turns ------------------------------------------------------ */
+
+/* True when nothing runs any more and the queue knows it, or never will. */
+static bool
+is_over(struct state *state)
+{
+	if (!state->exiting)
+		return false;
+	for (size_t i = 0; i < CHANNELS; i++) {
+		if (!state->channels[i].lost && state->channels[i].running > 0)
+			return false;
+	}
+	if (state->exit_code == 0 && !bounce_helpers_are_idle(&state->bounces))
+		return false;
+	if (queue_link_is_idle(&state->link))
+		return true;
+	if (send_state.farewell_ms == 0)
+		send_state.farewell_ms = state->now_ms + FAREWELL_MS;
+	return state->now_ms >= send_state.farewell_ms;
+}
+
+static void
+lower(int64_t *wait_ms, int64_t other_ms)
+{
+	if (other_ms < *wait_ms)
+		*wait_ms = other_ms > 0 ? other_ms : 0;
+}
+
+/* How long nothing needs to be done unless a descriptor says so. */
+static int
+find_wait(const struct state *state)
+{
+	int64_t wait_ms = WAIT_MAX_MS;
+	int64_t link_ms = queue_link_wakes_ms(&state->link);
+
+	for (int i = 0; i < SCHEDULE_HEAPS; i++) {
+		struct message *first =
+		    schedule_first(&state->schedule, (enum schedule_heap)i);
+
+		if (first == NULL || state->exiting ||
+		    (i != SCHEDULE_ERRAND &&
+			!delivery_has_room(state, (enum channel_kind)i, false)))
+			continue;
+		lower(&wait_ms, (first->due_s[i] - state->now_s) * 1000);
+	}
+	for (size_t i = 0; i < CHANNELS; i++) {
+		if (state->channels[i].packet_fd != -1 &&
+		    state->channels[i].retry_ms != 0)
+			lower(&wait_ms,
+			    state->channels[i].retry_ms - state->now_ms);
+	}
+	if (queue_scan_is_wanted(&state->scan) && !state->exiting)
+		lower(&wait_ms,
+		    state->scan.retry_s == 0
+			? 0
+			: (state->scan.retry_s - state->now_s) * 1000);
+	if (link_ms != 0)
+		lower(&wait_ms, link_ms - state->now_ms);
+	if (send_state.farewell_ms != 0)
+		lower(&wait_ms, send_state.farewell_ms - state->now_ms);
+	lower(&wait_ms, send_state.wake_ms - state->now_ms);
+	return (int)wait_ms;
+}
+
+static void
+wait_for_work(struct state *state)
+{
+	struct pollfd items[POLL_COUNT];
+
+	for (size_t i = 0; i < CHANNELS; i++) {
+		const struct channel *channel = &state->channels[i];
+
+		items[POLL_LOCAL + i] = (struct pollfd){
+		    .fd = channel->lost ? -1 : channel->fd, .events = POLLIN};
+		if (channel->packet_fd != -1 && channel->retry_ms == 0)
+			items[POLL_LOCAL + i].events |= POLLOUT;
+	}
+	items[POLL_LIFELINE] =
+	    (struct pollfd){.fd = send_state.lifeline_over ? -1 : FD_LIFELINE,
+		.events = POLLIN};
+	items[POLL_SIGNALS] =
+	    (struct pollfd){.fd = send_state.signals, .events = POLLIN};
+	items[POLL_QUEUE] = (struct pollfd){
+	    .fd = state->link.fd, .events = queue_link_events(&state->link)};
+	for (size_t i = 0; i < BOUNCE_HELPERS; i++)
+		items[POLL_HELPERS + i] = (struct pollfd){
+		    .fd = state->exit_code != 0 ? -1
+						: state->bounces.helpers[i].fd,
+		    .events = POLLIN};
+	if (poll(items, POLL_COUNT, find_wait(state)) == -1) {
+		if (errno != EINTR)
+			message_log_text(
+			    &state->log, "warning: trouble in select");
+		return;
+	}
+	/* whoever held the other end is gone: as good as TERM */
+	if (items[POLL_LIFELINE].revents != 0) {
+		send_state.lifeline_over = true;
+		state->exiting = true;
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct state *state = &send_state.state;
+
+	(void)argv;
+	die_init("qmail-send");
+	if (argc != 1)
+		die_usage("qmail-send");
+	(void)umask(077);
+	start();
+	for (;;) {
+		take_turn(state);
+		if (is_over(state))
+			break;
+		wait_for_work(state);
+	}
+	message_log_text(&state->log, "status: exiting");
+	message_log_flush(&state->log);
+	return state->exit_code;
+}

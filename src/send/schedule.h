@@ -1,0 +1,106 @@
+/*
+ * schedule - every message in the queue, and when it is due
+ *
+ * A table by id and three heaps by due time: one a channel, and one for
+ * errands (an envelope to be read again, a bounce to be sent again). A message
+ * takes 72 bytes and about 30 more for its places in the table and the heaps.
+ * Times are seconds since 1970. Pure: it knows no files.
+ */
+#ifndef SEND_SCHEDULE_H
+#define SEND_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "send/classify.h"
+
+enum schedule_heap {
+	SCHEDULE_LOCAL = CHANNEL_LOCAL,
+	SCHEDULE_REMOTE = CHANNEL_REMOTE,
+	SCHEDULE_ERRAND,
+	SCHEDULE_HEAPS,
+};
+
+enum {
+	SCHEDULE_FRESH_S = 400,    /* after a restart: younger is due at once */
+	SCHEDULE_TROUBLE_S = 123,  /* pause after trouble with the system */
+	SCHEDULE_FLUSH_RATE = 500, /* messages a second, in schedule_flush */
+	SCHEDULE_FLUSH_MAX_S = 10, /* but all of them within this time */
+};
+
+struct message {
+	uint64_t id;
+	int64_t birth_s;
+	int64_t due_s[SCHEDULE_HEAPS];
+	uint32_t place[SCHEDULE_HEAPS]; /* in the heap, from 1; 0: not in it */
+	uint32_t self;                  /* where it lies in the table */
+	uint32_t request[CHANNELS];     /* the last one to the queue */
+	bool todo[CHANNELS];            /* recipients remain there */
+	bool active[CHANNELS];          /* a pass is under way there */
+	bool requested[CHANNELS];       /* request is set */
+	bool unread : 1;                /* its envelope is still to be read */
+	bool silent : 1;                /* found by the first scan: no log */
+	bool missing : 1;               /* its envelope was not there once */
+	bool failed : 1;                /* a recipient failed for good */
+	bool bouncing : 1;              /* only its bounce remains */
+};
+
+struct schedule {
+	struct message **chunks;
+	size_t chunk_count;
+	uint32_t free_list; /* index from 1, linked through place[0] */
+	uint32_t *hash;
+	size_t hash_size, count;
+	struct {
+		uint32_t *items; /* indexes of messages, from items[1] on */
+		size_t count, size;
+	} heaps[SCHEDULE_HEAPS];
+};
+
+#define SCHEDULE_INIT                                                          \
+	{                                                                      \
+		NULL, 0, 0, NULL, 0, 0,                                        \
+		{                                                              \
+			{NULL, 0, 0}, {NULL, 0, 0},                            \
+			{                                                      \
+				NULL, 0, 0                                     \
+			}                                                      \
+		}                                                              \
+	}
+
+void schedule_free(struct schedule *schedule);
+
+/* Adds a message that is not in the table and due nowhere. NULL: no memory. */
+MUST_USE struct message *schedule_add(struct schedule *schedule, uint64_t id);
+struct message *schedule_find(const struct schedule *schedule, uint64_t id);
+void schedule_remove(struct schedule *schedule, struct message *message);
+
+/* Puts the message into that heap, or moves it there. Cannot fail. */
+void schedule_set_due(struct schedule *schedule, struct message *message,
+    enum schedule_heap heap, int64_t due_s);
+void schedule_unset(struct schedule *schedule, struct message *message,
+    enum schedule_heap heap);
+/* The message that is due first there, or NULL. */
+struct message *schedule_first(
+    const struct schedule *schedule, enum schedule_heap heap);
+
+/* All are due now, or if they are many within a few seconds. */
+void schedule_flush(struct schedule *schedule, int64_t now_s);
+/* The clock was set back by so many seconds. */
+void schedule_shift(struct schedule *schedule, int64_t back_s);
+
+/*
+ * When a message is tried again if a pass starts now: the time since birth at
+ * which it will be tried grows as the squares of skip, 2 skip, 3 skip, with
+ * skip 10 for local and 20 for remote. A birth in the future counts as now.
+ */
+int64_t schedule_next(
+    int64_t birth_s, int64_t now_s, enum channel_kind channel);
+/* When a message is due that the first scan found: a young one at once, any
+   other at the first of its times that is not over. */
+int64_t schedule_resume(
+    int64_t birth_s, int64_t now_s, enum channel_kind channel);
+
+#endif
