@@ -37,7 +37,7 @@ static struct {
 	struct out out;
 	struct submit submit;
 	char in_buf[64 * 1024], out_buf[64 * 1024];
-} inject = {.recipients = 'A'};
+} inject = {.recipients = 'A', .submit.text = STR_INIT};
 
 static void
 parse_options(int argc, char **argv)
@@ -273,5 +273,13 @@ main(int argc, char **argv)
 		queue_envelope(str_span(&sender), &recipients);
 	else if (out_flush(&inject.out) == -1)
 		die_sys("unable to write message");
+	str_free(&inject.submit.text);
+	inject_message_free(&message);
+	inject_settings_free(&settings);
+	address_list_free(&recipients);
+	str_free(&header);
+	str_free(&line);
+	str_free(&sender);
+	str_free(&text);
 	return EXIT_OK;
 }
