@@ -103,6 +103,16 @@ for folder, files in folder_files.items():
         for path in sorted(set(PATHS.findall(module.read_text()))):
             if path not in files:
                 complain(module, f"{path} is in FILES of no page of src/{folder}")
-for page in Path("man").glob("*.[57]"):
-    check_order(page, sections(page)[1])
+control = plain(Path("man/qmail-control.5").read_text())
+for source in Path("src").glob("*/*.c"):
+    for name in sorted(set(re.findall(r'"control/([\w.-]+)"', source.read_text()))):
+        if not re.search(rf"(?m)^\.It (?:Pa|Sy) {re.escape(name)}( |$)", control):
+            complain("man/qmail-control.5", f"{name}, which {source} reads, is missing")
+for page in Path("man").glob("*.[1-9]"):
+    if page.suffix in (".5", ".7"):
+        check_order(page, sections(page)[1])
+    for name, section in re.findall(r"(?m)^\.Xr ([\w.-]+) (\d)", page.read_text()):
+        ours = name.startswith("qmail") or name in programs() or name == "dot-qmail"
+        if ours and not Path("man", f"{name}.{section}").exists():
+            complain(page, f"there is no {name}({section})")
 complain.end()
