@@ -220,7 +220,9 @@ read_worker(struct pool_worker *worker)
 		    worker->watch.fd, pool->buffer, FD_PACKET_MAX, &passed);
 		if (got == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return;
-		if (got == 0) { /* it ends; its status says more */
+		if (got == 0 || (got == -1 && errno != EMSGSIZE)) {
+			/* it ends (perhaps before it took its job: then that
+			   is an error here); its status says more */
 			let_go(worker);
 			return;
 		}
@@ -502,7 +504,8 @@ on_upstream(void *owner, short events)
 		} else if (errno == EMSGSIZE) {
 			warn_plain("a packet that is too long: dropped");
 		} else {
-			warn_sys("cannot read jobs");
+			if (errno != ECONNRESET)
+				warn_sys("cannot read jobs");
 			end_upstream(pool);
 		}
 	}

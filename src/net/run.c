@@ -33,7 +33,9 @@ drain(struct run *run)
 			close_pipe(run);
 			return;
 		}
-		if ((size_t)got > RUN_OUTPUT_MAX - run->output.len)
+		run->cut =
+		    run->cut || (size_t)got > RUN_OUTPUT_MAX - run->output.len;
+		if (run->cut)
 			got = (ssize_t)(RUN_OUTPUT_MAX - run->output.len);
 		str_append(&run->output, buf, (size_t)got);
 	}
@@ -81,7 +83,7 @@ run_start(struct run *run, struct loop *loop, struct child_plan *plan,
 		goto fail;
 	fd_close(ends[1]);
 	run->output = (struct str)STR_INIT;
-	run->timed_out = false;
+	run->timed_out = run->cut = false;
 	run->loop = loop;
 	run->watch = (struct loop_watch){.fd = ends[0],
 	    .events = POLLIN,

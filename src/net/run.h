@@ -23,7 +23,7 @@ enum {
 
 struct run {
 	struct str output;
-	bool timed_out;
+	bool timed_out, cut; /* cut: there was more output */
 	/* code: the exit code, or CHILD_KILLED. The run may be freed. */
 	void (*done)(void *owner, int code);
 	void *owner;

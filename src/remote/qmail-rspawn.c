@@ -68,6 +68,8 @@ on_run_done(void *owner, int code)
 	struct str text = STR_INIT;
 	char letter = remote_report(code, str_span(&d->run.output), &text);
 
+	if (d->run.cut && letter == 'D')
+		letter = 'Z'; /* the verdict may have been further down */
 	if (d->run.timed_out)
 		str_copy(&text,
 		    SPAN_LITERAL("The delivery took too long. (#4.3.0)\n"));
