@@ -112,8 +112,10 @@ class Conversation:
         """All that comes until the program closes."""
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_WR)
-        while more := self.socket.recv(65536):
-            self.buffer += more
+        # a reset, too, is an end: of a program that left bytes unread
+        with contextlib.suppress(ConnectionResetError):
+            while more := self.socket.recv(65536):
+                self.buffer += more
         data, self.buffer = self.buffer, b""
         return data
 
