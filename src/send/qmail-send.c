@@ -8,9 +8,7 @@
  * Talks to: run/control.sock; its helpers, to run/submit.sock
  * Exit:    0 after TERM; 111 cannot start, or a spawn or helper is lost
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,33 +23,20 @@
 #include "send/intake.h"
 #include "send/life.h"
 #include "send/state.h"
+#include "send/waiting.h"
 
 enum {
 	FD_LOG = 0,
 	FD_LOCAL = 1,
 	FD_REMOTE = 3,
 	FD_LIFELINE = 4,
-	WAIT_MAX_MS = 30 * 1000, /* for the next turn, to notice clock steps */
 	STEP_S = 10,             /* a clock that is set back by more is seen */
 	FAREWELL_MS = 10 * 1000, /* for the queue to note the last results */
 };
 
-/* poll's slots */
-enum {
-	POLL_LOCAL,
-	POLL_REMOTE,
-	POLL_LIFELINE,
-	POLL_SIGNALS,
-	POLL_QUEUE,
-	POLL_HELPERS,
-	POLL_COUNT = POLL_HELPERS + BOUNCE_HELPERS,
-};
-
 static struct {
 	struct state state;
-	int signals;
-	int64_t last_s, last_ms, wake_ms, farewell_ms;
-	bool lifeline_over;
+	int64_t last_s, last_ms;
 } send_state;
 
 NORETURN static void
@@ -71,8 +56,8 @@ open_signals(void)
 {
 	static const int numbers[] = {SIGHUP, SIGALRM, SIGTERM, SIGINT};
 
-	send_state.signals = sig_open();
-	if (send_state.signals == -1 || sig_ignore(SIGPIPE) == -1)
+	send_state.state.signals = sig_open();
+	if (send_state.state.signals == -1 || sig_ignore(SIGPIPE) == -1)
 		refuse_to_start("unable to set up signals");
 	for (size_t i = 0; i < COUNT(numbers); i++) {
 		if (sig_watch(numbers[i]) == -1)
@@ -99,8 +84,9 @@ start(void)
 	open_signals();
 	if (settings_load(&state->settings) != NULL)
 		refuse_to_start("unable to read controls");
+	state->lifeline = FD_LIFELINE;
 	if (fd_cloexec(FD_LIFELINE) == -1)
-		send_state.lifeline_over = true; /* started without one */
+		state->lifeline = -1; /* started without one */
 	hosts_init(&state->hosts,
 	    (uint64_t)clock_mono_ms() * 1000003 ^ (uint64_t)getpid() << 32 ^
 		(uint64_t)(uintptr_t)&state ^ (uint64_t)clock_now());
@@ -200,9 +186,9 @@ take_turn(struct state *state)
 	intake_scan(state);
 	if (!state->exiting)
 		life_run_errands(state);
-	if (state->now_ms >= send_state.wake_ms) {
+	if (state->now_ms >= state->wake_ms) {
 		delivery_wake_stuck(state);
-		send_state.wake_ms = state->now_ms + DELIVERY_WAKE_MS;
+		state->wake_ms = state->now_ms + DELIVERY_WAKE_MS;
 	}
 	for (size_t i = 0; i < CHANNELS; i++) {
 		delivery_start_due(state, (enum channel_kind)i);
@@ -228,90 +214,9 @@ is_over(struct state *state)
 		return false;
 	if (queue_link_is_idle(&state->link))
 		return true;
-	if (send_state.farewell_ms == 0)
-		send_state.farewell_ms = state->now_ms + FAREWELL_MS;
-	return state->now_ms >= send_state.farewell_ms;
-}
-
-static void
-lower(int64_t *wait_ms, int64_t other_ms)
-{
-	if (other_ms < *wait_ms)
-		*wait_ms = other_ms > 0 ? other_ms : 0;
-}
-
-/* How long nothing needs to be done unless a descriptor says so. */
-static int
-find_wait(const struct state *state)
-{
-	int64_t wait_ms = WAIT_MAX_MS;
-	int64_t link_ms = queue_link_wakes_ms(&state->link);
-
-	for (int i = 0; i < SCHEDULE_HEAPS; i++) {
-		struct message *first =
-		    schedule_first(&state->schedule, (enum schedule_heap)i);
-
-		if (first == NULL || state->exiting ||
-		    (i != SCHEDULE_ERRAND &&
-			!delivery_has_room(state, (enum channel_kind)i, false)))
-			continue;
-		lower(&wait_ms, (first->due_s[i] - state->now_s) * 1000);
-	}
-	for (size_t i = 0; i < CHANNELS; i++) {
-		if (state->channels[i].packet_fd != -1 &&
-		    state->channels[i].retry_ms != 0)
-			lower(&wait_ms,
-			    state->channels[i].retry_ms - state->now_ms);
-	}
-	if (queue_scan_is_wanted(&state->scan) && !state->exiting)
-		lower(&wait_ms,
-		    state->scan.retry_s == 0
-			? 0
-			: (state->scan.retry_s - state->now_s) * 1000);
-	if (link_ms != 0)
-		lower(&wait_ms, link_ms - state->now_ms);
-	if (send_state.farewell_ms != 0)
-		lower(&wait_ms, send_state.farewell_ms - state->now_ms);
-	lower(&wait_ms, send_state.wake_ms - state->now_ms);
-	return (int)wait_ms;
-}
-
-static void
-wait_for_work(struct state *state)
-{
-	struct pollfd items[POLL_COUNT];
-
-	for (size_t i = 0; i < CHANNELS; i++) {
-		const struct channel *channel = &state->channels[i];
-
-		items[POLL_LOCAL + i] = (struct pollfd){
-		    .fd = channel->lost ? -1 : channel->fd, .events = POLLIN};
-		if (channel->packet_fd != -1 && channel->retry_ms == 0)
-			items[POLL_LOCAL + i].events |= POLLOUT;
-	}
-	items[POLL_LIFELINE] =
-	    (struct pollfd){.fd = send_state.lifeline_over ? -1 : FD_LIFELINE,
-		.events = POLLIN};
-	items[POLL_SIGNALS] =
-	    (struct pollfd){.fd = send_state.signals, .events = POLLIN};
-	items[POLL_QUEUE] = (struct pollfd){
-	    .fd = state->link.fd, .events = queue_link_events(&state->link)};
-	for (size_t i = 0; i < BOUNCE_HELPERS; i++)
-		items[POLL_HELPERS + i] = (struct pollfd){
-		    .fd = state->exit_code != 0 ? -1
-						: state->bounces.helpers[i].fd,
-		    .events = POLLIN};
-	if (poll(items, POLL_COUNT, find_wait(state)) == -1) {
-		if (errno != EINTR)
-			message_log_text(
-			    &state->log, "warning: trouble in select");
-		return;
-	}
-	/* whoever held the other end is gone: as good as TERM */
-	if (items[POLL_LIFELINE].revents != 0) {
-		send_state.lifeline_over = true;
-		state->exiting = true;
-	}
+	if (state->farewell_ms == 0)
+		state->farewell_ms = state->now_ms + FAREWELL_MS;
+	return state->now_ms >= state->farewell_ms;
 }
 
 int
@@ -329,7 +234,7 @@ main(int argc, char **argv)
 		take_turn(state);
 		if (is_over(state))
 			break;
-		wait_for_work(state);
+		waiting_wait(state);
 	}
 	message_log_text(&state->log, "status: exiting");
 	message_log_flush(&state->log);

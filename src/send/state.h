@@ -40,6 +40,10 @@ struct state {
 	uint64_t deliveries; /* counted for the log */
 	int64_t now_s, now_ms;
 	int64_t started_ms;
+	int64_t wake_ms;     /* for delivery_wake_stuck */
+	int64_t farewell_ms; /* 0; then when to go even if the queue is dumb */
+	int signals;         /* the pipe of base/sig.h */
+	int lifeline;        /* or -1: there is none any more */
 	bool exiting;
 	int exit_code;
 	struct str env, done, packet; /* for reuse, no meaning between calls */
