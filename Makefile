@@ -11,6 +11,8 @@ MAKEFLAGS += --no-builtin-rules
 
 BUILD ?= build
 BIN ?= bin
+# Another file of account names; the tests in tests/root have theirs.
+CONF_USERS ?= conf-users
 CC = $(shell head -n 1 conf-cc)
 LD = $(shell head -n 1 conf-ld)
 HOME_DIR = $(shell head -n 1 conf-qmail)
@@ -89,20 +91,20 @@ $(eval $(call flavour,small,$(SMALL_CC),$(SMALL_LD),$(SMALL_PROGRAMS),$(BIN)))
 $(eval $(call flavour,large,$(CC),$(LD),$(LARGE_PROGRAMS),$(BIN)))
 
 # The home and the account names, as C literals.
-$(BUILD)/config.h: conf-qmail conf-users tools/config-header
+$(BUILD)/config.h: conf-qmail $(CONF_USERS) tools/config-header
 	@mkdir -p $(@D)
-	@sh tools/config-header conf-qmail conf-users >$@.tmp
+	@sh tools/config-header conf-qmail $(CONF_USERS) >$@.tmp
 	@mv $@.tmp $@
 
 # ---- installing ----------------------------------------------------------
 install: all
-	@DESTDIR='$(DESTDIR)' sh tools/install $(BIN)
+	@CONF_USERS=$(CONF_USERS) DESTDIR='$(DESTDIR)' sh tools/install $(BIN)
 
 users:
-	@sh tools/make-users
+	@CONF_USERS=$(CONF_USERS) sh tools/make-users
 
 check-install:
-	@DESTDIR='$(DESTDIR)' sh tools/check-install
+	@CONF_USERS=$(CONF_USERS) DESTDIR='$(DESTDIR)' sh tools/check-install
 
 # ---- the demo ------------------------------------------------------------
 demo: demo-needs all

@@ -1,0 +1,84 @@
+"""Mail on an installation with accounts: to a real user, to alias, back."""
+
+import os
+import signal
+import stat
+
+from conftest import USER
+import lib
+
+
+def new_mail(running, before):
+    new = running.it.user_home / "Maildir/new"
+    return lib.wait_until(
+        lambda: sorted(set(new.iterdir()) - before, key=lambda p: p.stat().st_mtime),
+        what=f"mail for {USER}")
+
+
+def inbox(running):
+    return set((running.it.user_home / "Maildir/new").iterdir())
+
+
+def test_smtp_to_a_real_user(running):
+    before = inbox(running)
+    reply = running.send_smtp(b"Subject: one\n\nfirst\n", to=[USER])
+    (path,) = new_mail(running, before)
+    st = path.stat()
+    assert (st.st_uid, st.st_gid) == (running.user.pw_uid, running.user.pw_gid)
+    assert stat.S_IMODE(st.st_mode) == 0o600
+    text = path.read_bytes()
+    assert text.startswith(b"Return-Path: <sender@elsewhere.example>\n"
+                           b"Delivered-To: " + USER.encode() + b"@root.example\n")
+    assert b"invoked from network);" in text, "qmaild's uid is known by the kernel"
+    assert text.endswith(b"Subject: one\n\nfirst\n")
+    assert reply.split()[-1].isdigit()
+
+
+def test_sendmail_by_the_user_shows_his_uid(running):
+    before = inbox(running)
+    sent = running.sendmail(USER, input=b"Subject: two\n\nsecond\n")
+    assert sent.returncode == 0, sent.stderr
+    (path,) = new_mail(running, before)
+    nobody = lib.ordinary_user().pw_uid
+    assert b"invoked by uid %d);" % nobody in path.read_bytes()
+
+
+def test_mail_of_no_user_goes_to_alias(running):
+    rule = running.home / "alias/.qmail-postmaster"
+    rule.write_text(f"&{USER}\n")
+    os.chmod(rule, 0o644)
+    before = inbox(running)
+    running.send_smtp(b"Subject: three\n\n", to=["postmaster"])
+    (path,) = new_mail(running, before)
+    assert b"invoked by alias);" in path.read_bytes()
+
+
+def test_a_bounce_comes_back(running):
+    before = inbox(running)
+    running.send_smtp(b"Subject: four\n\n", sender=f"{USER}@root.example",
+                      to=["no-such-user"])
+    (path,) = new_mail(running, before)
+    text = path.read_bytes()
+    assert b"invoked for bounce);" in text
+    assert b"<no-such-user@root.example>:" in text
+
+
+def test_mail_is_never_delivered_as_root(running):
+    running.send_smtp(b"Subject: five\n\n", sender="", to=["root"])
+    running.wait_log(r"delivery \d+: (failure|success): ", "send")
+    # root's mail belongs to alias; there is no .qmail-root, so it fails
+    running.wait_log(r"to local root@root\.example", "send")
+
+
+def test_a_user_is_refused_whose_home_is_open_to_others(running):
+    home = running.it.user_home
+    home.chmod(0o702)
+    try:
+        running.send_smtp(b"Subject: six\n\n", to=[USER])
+        running.wait_log(r"delivery \d+: deferral: .*4\.7\.0", "send")
+    finally:
+        home.chmod(0o700)
+    before = inbox(running)
+    running.kill("qmail-send", signal.SIGALRM)
+    (path,) = new_mail(running, before)
+    assert b"Subject: six" in path.read_bytes()
