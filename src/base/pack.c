@@ -81,3 +81,32 @@ crc32c(uint32_t crc, const char *buf, size_t len)
 		    crc_state.table[0][(crc ^ (unsigned char)*buf) & 255];
 	return ~crc;
 }
+
+/* The product of two polynomials over GF(2), modulo that of the checksum; the
+   highest bit stands for 1. */
+static uint32_t
+multiply(uint32_t a, uint32_t b)
+{
+	uint32_t product = 0;
+
+	for (uint32_t bit = 0x80000000u; bit != 0; bit >>= 1) {
+		if (a & bit)
+			product ^= b;
+		b = b >> 1 ^ (b & 1 ? 0x82f63b78u : 0);
+	}
+	return product;
+}
+
+uint32_t
+crc32c_join(uint32_t crc_a, uint32_t crc_b, uint64_t len_b)
+{
+	uint32_t shift = 0x80000000u;  /* 1 */
+	uint32_t square = 0x00800000u; /* x^8: one byte of zeros */
+
+	for (; len_b != 0; len_b >>= 1) {
+		if (len_b & 1)
+			shift = multiply(square, shift);
+		square = multiply(square, square);
+	}
+	return multiply(shift, crc_a) ^ crc_b;
+}
