@@ -102,6 +102,7 @@ letter_of(int result)
 	return result == EXIT_PERM ? 'D' : 'Z';
 }
 
+/* Closes message. */
 static void
 do_job(int sock, const struct local_job *job, int message)
 {
@@ -147,7 +148,6 @@ run_worker(void)
 		    -1)
 			die_temp("received something that is not a job");
 		do_job(sock, &job, message);
-		fd_close(message);
 	}
 }
 
