@@ -77,6 +77,8 @@ class DnsServer:
         with contextlib.suppress(OSError):
             while True:
                 query, peer = self.udp.recvfrom(4096)
+                if not query:  # the socket was shut down
+                    return
                 answer = self._answer(query, "udp")
                 if answer is not None:
                     self.udp.sendto(answer, peer)

@@ -74,6 +74,8 @@ class RawServer:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.socket(family)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:  # IPV6_FREEBIND: routed here is enough
+            self.listener.setsockopt(socket.IPPROTO_IPV6, 78, 1)
         self.listener.bind((host, port))
         self.listener.listen(16)
         self.port = self.listener.getsockname()[1]
