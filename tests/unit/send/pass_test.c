@@ -1,0 +1,222 @@
+/* pass: which recipients are left, in which groups and order */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/attr.h"
+#include "send/pass.h"
+
+struct fixture {
+	struct hosts hosts;
+	struct classify_tables tables;
+	struct str env;
+	struct queue_envelope envelope;
+	struct pass *made[CHANNELS];
+	struct pass_counts counts;
+};
+
+static void
+make(struct fixture *f, const char *sender, const char *const *recipients,
+    const char *done)
+{
+	const bool wanted[CHANNELS] = {true, true};
+	struct queue_envelope head = {.sender = span_of(sender)};
+
+	memset(f, 0, sizeof(*f));
+	f->tables = (struct classify_tables)CLASSIFY_TABLES_INIT;
+	f->env = (struct str)STR_INIT;
+	hosts_init(&f->hosts, 1);
+	assert_int_equal(
+	    control_list_of(SPAN_LITERAL("local"), &f->tables.locals), 0);
+	queue_envelope_append_head(&f->env, &head);
+	for (size_t i = 0; recipients[i] != NULL; i++)
+		queue_envelope_append_recipient(
+		    &f->env, span_of(recipients[i]));
+	queue_envelope_append_end(&f->env, 0);
+	assert_int_equal(
+	    queue_envelope_decode(str_span(&f->env), &f->envelope), 0);
+	pass_make(&f->envelope, span_of(done), &f->tables, &f->hosts, wanted,
+	    f->made, &f->counts);
+}
+
+static void
+unmake(struct fixture *f)
+{
+	for (size_t i = 0; i < CHANNELS; i++) {
+		if (f->made[i] != NULL)
+			pass_free(f->made[i], &f->hosts);
+	}
+	assert_int_equal(f->hosts.count, 0); /* nobody holds a host any more */
+	hosts_free(&f->hosts);
+	classify_tables_free(&f->tables);
+	str_free(&f->env);
+}
+
+/* Takes a job, shows it as "host:address,address" and leaves it running. */
+static struct host *
+take(struct fixture *f, enum channel_kind channel, size_t max, size_t room,
+    const char *want)
+{
+	uint32_t taken[100];
+	struct str got = STR_INIT;
+	struct host *host;
+	size_t count =
+	    pass_take(f->made[channel], &f->hosts, max, room, 1, taken, &host);
+
+	if (host != NULL)
+		str_append(&got, host->name, host->len);
+	for (size_t i = 0; i < count; i++) {
+		str_append_char(&got, i == 0 ? ':' : ',');
+		str_append_span(&got, pass_address(f->made[channel], taken[i]));
+	}
+	assert_string_equal(got.s, want);
+	str_free(&got);
+	if (count > 0 && host != NULL)
+		host->running++;
+	return count > 0 ? host : NULL;
+}
+
+static void
+end(struct fixture *f, struct host *host)
+{
+	host->running--;
+	hosts_release(&f->hosts, host);
+}
+
+static void
+groups_by_host(void **state)
+{
+	static const char *const recipients[] = {
+	    "a@h1", "l@local", "b@h2", "c@H1", "d@h3", "e@h2", "m@local", NULL};
+	struct fixture f;
+	struct host *h1, *h2, *h3;
+
+	(void)state;
+	make(&f, "s@x", recipients, "");
+	assert_int_equal(f.counts.todo[CHANNEL_LOCAL], 2);
+	assert_int_equal(f.counts.todo[CHANNEL_REMOTE], 5);
+	h1 = take(&f, CHANNEL_REMOTE, 1, 1000, "h1:a@h1");
+	/* one job a host here: h1 must wait, and is not asked for again */
+	h2 = take(&f, CHANNEL_REMOTE, 100, 1000, "h2:b@h2,e@h2");
+	h3 = take(&f, CHANNEL_REMOTE, 100, 1000, "h3:d@h3");
+	assert_true(pass_has_more(f.made[CHANNEL_REMOTE]));
+	assert_null(take(&f, CHANNEL_REMOTE, 100, 1000, "h1"));
+	end(&f, h1);
+	h1 = take(&f, CHANNEL_REMOTE, 100, 1000, "h1:c@H1");
+	assert_false(pass_has_more(f.made[CHANNEL_REMOTE]));
+	(void)take(&f, CHANNEL_LOCAL, 1, 1000, ":l@local");
+	(void)take(&f, CHANNEL_LOCAL, 1, 1000, ":m@local");
+	assert_false(pass_has_more(f.made[CHANNEL_LOCAL]));
+	end(&f, h1);
+	end(&f, h2);
+	end(&f, h3);
+	unmake(&f);
+}
+
+static void
+goes_in_file_order(void **state)
+{
+	static const char *const recipients[] = {
+	    "a@h1", "b@h2", "c@h1", "d@h3", "e@h2", "f@h1", NULL};
+	static const char *const want[] = {
+	    "h1:a@h1", "h2:b@h2", "h1:c@h1", "h3:d@h3", "h2:e@h2", "h1:f@h1"};
+	struct fixture f;
+
+	(void)state;
+	make(&f, "s@x", recipients, "");
+	for (size_t i = 0; i < COUNT(want); i++)
+		end(&f, take(&f, CHANNEL_REMOTE, 1, 1000, want[i]));
+	unmake(&f);
+}
+
+static void
+leaves_out_what_is_done(void **state)
+{
+	static const char *const recipients[] = {
+	    "a@h", "b@h", "c@h", "d@local", "e@h", NULL};
+	struct fixture f;
+
+	(void)state;
+	make(&f, "s@x", recipients, "DFTD");
+	assert_int_equal(f.counts.failed, 1);
+	assert_int_equal(f.counts.todo[CHANNEL_LOCAL], 0);
+	assert_null(f.made[CHANNEL_LOCAL]);
+	end(&f, take(&f, CHANNEL_REMOTE, 100, 1000, "h:c@h,e@h"));
+	unmake(&f);
+}
+
+static void
+obeys_the_room(void **state)
+{
+	static const char *const recipients[] = {
+	    "aaa@h", "bbb@h", "ccc@h", NULL};
+	struct fixture f;
+
+	(void)state;
+	make(&f, "s@x", recipients, "");
+	end(&f, take(&f, CHANNEL_REMOTE, 100, 10, "h:aaa@h,bbb@h"));
+	end(&f, take(&f, CHANNEL_REMOTE, 100, 1, "h:ccc@h"));
+	unmake(&f);
+}
+
+static void
+lets_wait_in_line(void **state)
+{
+	struct hosts hosts = HOSTS_INIT;
+	struct host_waiter waiter;
+	struct host *host;
+	size_t chain = 0;
+
+	(void)state;
+	hosts_init(&hosts, 7);
+	host = hosts_hold(&hosts, SPAN_LITERAL("H.example"));
+	assert_ptr_equal(host, hosts_hold(&hosts, SPAN_LITERAL("h.EXAMPLE")));
+	hosts_release(&hosts, host);
+	host->running = 1;
+	for (uintptr_t i = 1; i <= 3; i++)
+		hosts_wait(host, (struct message *)i, NULL);
+	assert_null(hosts_find_waiting(&hosts, &chain, 1));
+	chain = 0;
+	assert_ptr_equal(hosts_find_waiting(&hosts, &chain, 2), host);
+	hosts_release(&hosts, host);
+	for (uintptr_t i = 1; i <= 3; i++) {
+		assert_int_equal(hosts_wake(&hosts, host, &waiter), 1);
+		assert_int_equal((uintptr_t)waiter.message, i);
+	}
+	assert_int_equal(hosts_wake(&hosts, host, &waiter), 0);
+	hosts_release(&hosts, host);
+	assert_int_equal(hosts.count, 0);
+	/* many names, so that the table grows */
+	for (int round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 2000; i++) {
+			char name[2] = {(char)(i % 250), (char)(i / 250)};
+
+			host = hosts_hold(&hosts, (struct span){name, 2});
+			if (round == 1) {
+				hosts_release(&hosts, host);
+				hosts_release(&hosts, host);
+			}
+		}
+	}
+	/* names that differ in case only were one, held twice as often */
+	hosts_free(&hosts);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(groups_by_host),
+	    cmocka_unit_test(goes_in_file_order),
+	    cmocka_unit_test(leaves_out_what_is_done),
+	    cmocka_unit_test(obeys_the_room),
+	    cmocka_unit_test(lets_wait_in_line),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
