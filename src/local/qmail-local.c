@@ -119,6 +119,7 @@ do_job(int sock, const struct local_job *job, int message)
 		result.letter = letter_of(
 		    delivery_run(job, &local_state.message, mode, &report));
 	}
+	fd_close(message); /* an idle worker holds no file of the queue */
 	report_finish(&report);
 	result.text = str_span(&report.text);
 	job_encode_result(&packet, &result);
