@@ -111,7 +111,8 @@ for source in Path("src").glob("*/*.c"):
 for page in Path("man").glob("*.[1-9]"):
     if page.suffix in (".5", ".7"):
         check_order(page, sections(page)[1])
-    for name, section in re.findall(r"(?m)^\.Xr ([\w.-]+) (\d)", page.read_text()):
+    for name, section in sorted(set(
+            re.findall(r"(?m)^\.Xr ([\w.-]+) (\d)", page.read_text()))):
         ours = name.startswith("qmail") or name in programs() or name == "dot-qmail"
         if ours and not Path("man", f"{name}.{section}").exists():
             complain(page, f"there is no {name}({section})")
