@@ -1,6 +1,6 @@
 /*
  * bouncesaying - refuse the message with a text, if a program says so
- * Runs as: the caller, from a .qmail line    Trusts: its arguments
+ * Runs as: the caller, from a .qmail line       Trusts: its arguments
  * Reads:   nothing itself                       Writes: the text, on 2
  * Exit:    100 refused: no program, or it said yes (0); 111 it asks to try
  *          again; 0 it said no

@@ -1,6 +1,6 @@
 /*
  * condredirect - send the message elsewhere if a program says so
- * Runs as: the caller, from a .qmail line    Trusts: arguments, environment
+ * Runs as: the caller, from a .qmail line       Trusts: arguments, environment
  * Reads:   the message on 0, from its start     Writes: run/submit.sock
  * Exit:    99 the program said yes (0), the message is queued and this
  *          delivery is over; 0 it said no; 111 it or the queue asks to try

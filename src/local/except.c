@@ -1,6 +1,6 @@
 /*
  * except - turn the answer of a program round
- * Runs as: the caller, from a .qmail line    Trusts: its arguments
+ * Runs as: the caller, from a .qmail line       Trusts: its arguments
  * Reads:   nothing itself                       Writes: nothing
  * Exit:    100 the program said yes (0); 111 it asks to try again; 0 it said
  *          no. 100 as well without a program

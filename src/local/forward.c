@@ -1,6 +1,6 @@
 /*
  * forward - send the message on to other addresses
- * Runs as: the caller, from a .qmail line    Trusts: its environment
+ * Runs as: the caller, from a .qmail line       Trusts: its environment
  * Reads:   the message on 0, from where it is   Writes: run/submit.sock
  * Exit:    0 queued; 100 refused for good, or NEWSENDER or DTLINE is not set;
  *          111 try again later

@@ -1,6 +1,6 @@
 /*
  * preline - put From_, Return-Path and Delivered-To before the message
- * Runs as: the caller, from a .qmail line    Trusts: its environment
+ * Runs as: the caller, from a .qmail line       Trusts: its environment
  * Reads:   the message on 0, from where it is   Writes: descriptor 0 of the
  *          program, a pipe
  * Exit:    the program's own code; 111 something failed here; 100 wrong usage,
