@@ -6,7 +6,7 @@
  *          most; users/passwd in the home of cqmail
  * Writes:  nothing
  * Exit:    what the program exits with; 1 wrong user or password; 2 misuse;
- *          111 temporary or set up wrongly
+ *          111 temporary or set up wrongly; with -c: 0, 100 no password
  *
  * The interface is checkpassword's. With -c it prints a hash for users/passwd
  * of the password on descriptor 0 instead.

@@ -3,7 +3,7 @@
  * Runs as: the owner, after qmail-popup and a password check; never root
  * Trusts:  its argument and the Maildir's names
  * Reads:   the Maildir, the network    Writes: the network; at QUIT the Maildir
- * Exit:    0; 1 if run by root
+ * Exit:    0; 1 if run by root; 111 if memory runs out
  *
  * The list of messages is fixed at the start. Whatever ends the session but
  * QUIT leaves the Maildir as it was.
