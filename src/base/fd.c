@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,6 +10,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+
+#ifndef PIPE_BUF /* POSIX lets it be absent where it varies */
+#define PIPE_BUF _POSIX_PIPE_BUF
+#endif
 
 int
 fd_cloexec(int fd)
@@ -175,22 +180,36 @@ fd_read_timeout(int fd, char *buf, size_t len, unsigned timeout_s)
 	}
 }
 
-/* One write that does not wait if fd is a socket. */
+/* One write that does not wait; without a timeout only a socket's does not. */
 static ssize_t
-write_once(int fd, const char *buf, size_t len)
+write_once(int fd, const char *buf, size_t len, unsigned timeout_s)
 {
 	ssize_t put = send(fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	if (put == -1 && errno == ENOTSOCK)
-		put = write(fd, buf, len);
-	return put;
+	if (put != -1 || errno != ENOTSOCK)
+		return put;
+	if (timeout_s != 0) {
+		/* a pipe that is ready takes PIPE_BUF bytes at once; more
+		   could block beyond any deadline */
+		int ready = fd_wait_writable(fd, 0);
+
+		if (ready == -1)
+			return -1;
+		if (ready == 0) {
+			errno = EAGAIN;
+			return -1;
+		}
+		if (len > PIPE_BUF)
+			len = PIPE_BUF;
+	}
+	return write(fd, buf, len);
 }
 
 int
 fd_write_timeout(int fd, const char *buf, size_t len, unsigned timeout_s)
 {
 	while (len > 0) {
-		ssize_t put = write_once(fd, buf, len);
+		ssize_t put = write_once(fd, buf, len, timeout_s);
 		int ready;
 
 		if (put > 0) {
@@ -260,6 +279,36 @@ fd_send_packet(int sock, struct span packet, int pass)
 	return put == -1 ? -1 : 0;
 }
 
+/*
+ * Takes over the descriptors that came with msg: exactly one becomes *passed.
+ * The control buffer is rounded up and may hold more than were asked for; a
+ * peer must not fill our table with them, so that several are all closed.
+ * Returns 0, or -1 with EMSGSIZE.
+ */
+static int
+take_descriptors(struct msghdr *msg, int *passed)
+{
+	struct cmsghdr *head = CMSG_FIRSTHDR(msg);
+	size_t count = 0;
+
+	*passed = -1;
+	if (head == NULL || head->cmsg_level != SOL_SOCKET ||
+	    head->cmsg_type != SCM_RIGHTS)
+		return 0;
+	while (CMSG_LEN((count + 1) * sizeof(int)) <= head->cmsg_len) {
+		fd_close(*passed);
+		memcpy(
+		    passed, CMSG_DATA(head) + count * sizeof(int), sizeof(int));
+		count++;
+	}
+	if (count <= 1)
+		return 0;
+	fd_close(*passed);
+	*passed = -1;
+	errno = EMSGSIZE;
+	return -1;
+}
+
 ssize_t
 fd_receive_packet(int sock, char *buf, size_t size, int *passed)
 {
@@ -269,7 +318,6 @@ fd_receive_packet(int sock, char *buf, size_t size, int *passed)
 	    .msg_iovlen = 1,
 	    .msg_control = control.room,
 	    .msg_controllen = sizeof(control.room)};
-	struct cmsghdr *head;
 	ssize_t got;
 
 	*passed = -1;
@@ -278,11 +326,8 @@ fd_receive_packet(int sock, char *buf, size_t size, int *passed)
 	while (got == -1 && errno == EINTR);
 	if (got == -1)
 		return -1;
-	head = CMSG_FIRSTHDR(&msg);
-	if (head != NULL && head->cmsg_level == SOL_SOCKET &&
-	    head->cmsg_type == SCM_RIGHTS &&
-	    head->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(passed, CMSG_DATA(head), sizeof(int));
+	if (take_descriptors(&msg, passed) == -1)
+		return -1;
 	if (*passed != -1 && fd_cloexec(*passed) == -1)
 		goto fail;
 	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
