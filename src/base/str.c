@@ -139,7 +139,7 @@ str_append_u64(struct str *a, uint64_t number)
 }
 
 static void append_format(struct str *a, const char *format, va_list args)
-    PRINTF_LIKE(2, 0);
+    PRINTF_LIKE(2, 0) __attribute__((nonnull));
 
 static void
 append_format(struct str *a, const char *format, va_list args)

@@ -3,9 +3,10 @@
  *
  * Starts as STR_INIT, is NUL-terminated after every call and may contain NUL.
  * Sums of sizes are checked. Bytes that are appended may lie in the string
- * itself. The plain calls end the process with 111 when memory runs out; the
- * str_try_* calls return -1 with errno ENOMEM and leave the string as it was.
- * str_free brings it back to STR_INIT; str_clear keeps the memory.
+ * itself, except as an argument of a format. The plain calls end the process
+ * with 111 when memory runs out; the str_try_* calls return -1 with errno
+ * ENOMEM and leave the string as it was. str_free brings it back to STR_INIT;
+ * str_clear keeps the memory.
  */
 #ifndef BASE_STR_H
 #define BASE_STR_H
