@@ -34,7 +34,7 @@ load_seconds(const char *path, unsigned literal, unsigned *seconds)
 	return 0;
 }
 
-/* True if bytes would break a command, or mean something to a terminal. */
+/* True if bytes would break a command in two. */
 static bool
 has_line_breaker(struct span bytes)
 {
@@ -48,8 +48,9 @@ delivery_load(struct delivery *delivery)
 {
 	unsigned timeout_s;
 
-	*delivery = (struct delivery){
-	    .helohost = STR_INIT, .routes = CONTROL_TABLE_INIT};
+	*delivery = (struct delivery){.helohost = STR_INIT,
+	    .routes = CONTROL_TABLE_INIT,
+	    .host = STR_INIT};
 	smtp_client_init(&delivery->client, TIMEOUT_REMOTE_S);
 	if (control_line_default_me(
 		"control/helohost", NULL, &delivery->helohost) != 1)
@@ -82,6 +83,7 @@ delivery_free(struct delivery *delivery)
 	ip_own_free(&delivery->own);
 	control_table_free(&delivery->routes);
 	str_free(&delivery->helohost);
+	str_free(&delivery->host);
 }
 
 /* ---- which addresses ----------------------------------------------------- */
@@ -251,6 +253,9 @@ delivery_run(struct delivery *delivery, struct span host, struct span sender,
 	if (!check_addresses(sender, verdict))
 		return;
 	message_init(&message, fd);
+	if (!span_equal_nocase(str_span(&delivery->host), host))
+		delivery_finish(delivery);
+	str_copy(&delivery->host, host);
 	/* a server may have closed while nobody needed it: then once more */
 	if (delivery->client.is_open &&
 	    smtp_client_send(&delivery->client, sender, &message, verdict) ==

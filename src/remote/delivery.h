@@ -29,6 +29,7 @@ struct delivery {
 	struct ip_own own;
 	struct dns *dns;
 	struct smtp_client client;
+	struct str host; /* that the client is connected for */
 };
 
 /* Reads the control files of the current directory. NULL, or what is wrong:
@@ -38,8 +39,8 @@ void delivery_free(struct delivery *delivery);
 
 /*
  * Delivers the message on fd (borrowed) from sender to the recipients that
- * verdict names, at host, and fills verdict. All calls with an open connection
- * must have the same host.
+ * verdict names, at host, and fills verdict. A connection that is open for the
+ * same host is used again; one for another host is closed.
  */
 void delivery_run(struct delivery *delivery, struct span host,
     struct span sender, int fd, struct verdict *verdict);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 /* ---- order --------------------------------------------------------------- */
 
 static uint32_t
@@ -138,6 +140,7 @@ conclude(const struct walk *walk, enum mx_status if_none)
 static enum mx_status
 find_by_records(struct walk *walk, const struct dns_records *records)
 {
+	int64_t end_ms = clock_mono_ms() + (int64_t)MX_SEARCH_S * 1000;
 	size_t group_start = 0, hosts = 0;
 
 	for (size_t i = 0; i < records->count; i++) {
@@ -150,6 +153,10 @@ find_by_records(struct walk *walk, const struct dns_records *records)
 			continue; /* a null MX among others says nothing */
 		if (hosts++ == MX_HOSTS_MAX)
 			break;
+		if (clock_mono_ms() > end_ms) {
+			walk->has_soft = true; /* slow, not absent */
+			break;
+		}
 		add_host(walk, span_of(one->name), one->preference);
 		if (walk->has_own) {
 			walk->targets->count = group_start;

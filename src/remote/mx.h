@@ -22,6 +22,7 @@ enum {
 	MX_TARGETS_MAX = 40,  /* addresses in all */
 	MX_HOSTS_MAX = 30,    /* exchangers whose addresses are asked for */
 	MX_PER_HOST_MAX = 12, /* addresses used of one exchanger */
+	MX_SEARCH_S = 120,    /* then no more exchangers are asked for */
 };
 
 enum mx_status {

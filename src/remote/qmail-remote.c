@@ -7,6 +7,7 @@
  *          the socket ends, 111 if it fails; 100 wrong usage
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,8 @@ say_trouble(struct verdict *verdict)
 static void
 load(void)
 {
+	if (remote.trouble != NULL)
+		return;
 	if (control_home() == -1)
 		remote.trouble = "Unable to change to my home.";
 	else
@@ -82,6 +85,19 @@ run_once(int argc, char **argv)
 
 /* ---- worker: jobs and results -------------------------------------------- */
 
+/* One packet to the spawn, however slowly it reads. 0, or -1 with errno. */
+static int
+send_packet(struct span packet)
+{
+	while (fd_send_packet(STDIN_FILENO, packet, -1) == -1) {
+		if (errno != EAGAIN && errno != EWOULDBLOCK)
+			return -1;
+		if (fd_wait_writable(STDIN_FILENO, -1) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 /* Sends the results of a job. 0, or -1 with errno. */
 static int
 send_results(const struct job *job, const struct verdict *verdict)
@@ -94,7 +110,7 @@ send_results(const struct job *job, const struct verdict *verdict)
 
 		result.text = verdict_result(verdict, i, &result.letter);
 		job_encode_result(&packet, &result);
-		status = fd_send_packet(STDIN_FILENO, str_span(&packet), -1);
+		status = send_packet(str_span(&packet));
 	}
 	str_free(&packet);
 	return status;
@@ -139,6 +155,9 @@ run_worker(void)
 
 		if (got == 0)
 			break;
+		if (got == -1 && (errno == EAGAIN || errno == EWOULDBLOCK) &&
+		    fd_wait_readable(STDIN_FILENO, -1) == 1)
+			continue;
 		if (got == -1)
 			die_sys("cannot receive a job");
 		if (job_decode(
@@ -157,6 +176,9 @@ int
 main(int argc, char **argv)
 {
 	die_init("qmail-remote");
+	/* else the guard's /dev/null would pass for an empty message */
+	if (fcntl(STDIN_FILENO, F_GETFD) == -1)
+		remote.trouble = "Unable to read the message: there is none.";
 	if (fd_guard_standard() == -1 || sig_ignore(SIGPIPE) == -1 ||
 	    sig_default(SIGALRM) == -1)
 		die_sys("cannot start");

@@ -157,7 +157,10 @@ say_hello(struct smtp_client *client, struct span helohost)
 		read_keywords(client);
 		return 0;
 	}
-	if (client->reply.code == CODE_CLOSING)
+	/* A 220 or the like is no refusal but the answer to something else:
+	   one more question, and all later answers would be misread. */
+	if (client->reply.code == CODE_CLOSING ||
+	    client->reply.code < CODE_TEMPORARY)
 		return 1;
 	if (ask(client, "HELO ", helohost) == -1)
 		return -1;
@@ -185,6 +188,8 @@ smtp_client_open(struct smtp_client *client, int fd, const struct ip *ip,
 	}
 	if (client->reply.code != CODE_READY)
 		goto refused;
+	if (smtp_stream_has_input(&client->stream))
+		goto died; /* nobody asked for a second reply */
 	refused = say_hello(client, helohost);
 	if (refused == -1)
 		goto died;
@@ -193,8 +198,7 @@ smtp_client_open(struct smtp_client *client, int fd, const struct ip *ip,
 		goto refused;
 	}
 	if (smtp_stream_has_input(&client->stream))
-		goto died; /* one reply too many: no later one could be
-			      told from it */
+		goto died;
 	client->is_open = true;
 	return 0;
 refused:

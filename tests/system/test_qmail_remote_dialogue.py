@@ -1,7 +1,9 @@
 """qmail-remote talks to servers of every temper: the records it prints."""
 
+import os
 import socket
 import struct
+import subprocess
 import time
 
 import pytest
@@ -55,6 +57,9 @@ TABLE = [
      [f"ZConnected to {IP} but my name was rejected.\n" + said("450 no")]),
     ("EHLO and HELO refused for good", {"EHLO": "500 what", "HELO": "550 no"},
      [f"ZConnected to {IP} but my name was rejected.\n" + said("550 no")]),
+    ("EHLO 220 is no 250 and no refusal", {"EHLO": "220 again"},
+     [f"ZConnected to {IP} but my name was rejected.\n" + said("220 again")]),
+    ("two greetings", {"connect": "220 one\r\n220 two"}, [DIED]),
     ("HELO 220 is no 250", {"EHLO": "500 what", "HELO": "220 ok"},
      [f"ZConnected to {IP} but my name was rejected.\n" + said("220 ok")]),
     ("EHLO refused, HELO taken", {"EHLO": "500 what"}, ["r", TAKEN]),
@@ -505,6 +510,16 @@ def test_usage_and_settings(home, sink):
     home.env["QMAILHOME"] = str(home.path / "nowhere")
     (got,) = home.send()
     assert got.startswith("Z") and got.endswith("(#4.3.0)\n")
+
+
+def test_no_descriptor_0_is_no_empty_message(home, sink):
+    server = sink()
+    home.route(server)
+    done = subprocess.run(["sh", "-c", '"$0" d.example s@x r@x <&-', home.program],
+                          env={**os.environ, **home.env}, capture_output=True,
+                          check=False, timeout=60)
+    assert done.stdout.startswith(b"Z") and done.stdout.endswith(b"(#4.3.0)\n\0")
+    assert server.connections == 0
 
 
 def test_routes_choose_by_domain(home, sink):

@@ -231,6 +231,17 @@ def test_death_later_is_not(home, sink, worker):
     assert one.deliver() == [TAKEN]
 
 
+def test_another_host_gets_another_connection(home, sink, worker):
+    here, there = sink(), sink()
+    home.control("smtproutes", f"d.example:127.0.0.1:{here.port}\n"
+                 f"e.example:127.0.0.1:{there.port}")
+    one = worker()
+    for host in ("d.example", "D.example", "e.example"):
+        assert one.deliver(host=host) == [TAKEN]
+    assert (here.connections, there.connections) == (1, 1)
+    assert (len(here.wait(2)), len(there.wait(1))) == (2, 1)
+
+
 def test_settings_that_cannot_be_read(home, worker):
     (home.path / "control/me").unlink()
     one = worker()
