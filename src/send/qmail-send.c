@@ -6,7 +6,8 @@
  * Descriptors: 0 the log, written; 1 qmail-lspawn; 2 as 0; 3 qmail-rspawn;
  *              4 the lifeline: its end means TERM
  * Talks to: run/control.sock; its helpers, to run/submit.sock
- * Exit:    0 after TERM; 111 cannot start, or a spawn or helper is lost
+ * Exit:    0 after TERM; 100 wrong usage; 111 cannot start, or a spawn or
+ *          helper is lost
  */
 #include <fcntl.h>
 #include <signal.h>
