@@ -169,8 +169,9 @@ deliver(struct attempt *attempt, struct span head, struct message *message)
 	   stays in tmp does no harm */
 	(void)unlink(attempt->tmp.s);
 	attempt->in_tmp = false;
-	/* 4. the name is on the disk too */
-	return fsync(attempt->new_dir);
+	/* 4. the name is on the disk too; EINVAL: a file system that cannot
+	   sync a directory, where nothing more can be done */
+	return fsync(attempt->new_dir) == 0 || errno == EINVAL ? 0 : -1;
 }
 
 static int
