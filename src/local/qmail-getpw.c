@@ -3,9 +3,9 @@
  * Runs as: qmailp:nofiles, kept running by qmail-lspawn; or anyone, by hand
  * Trusts:  the passwd database
  * Reads:   descriptor 0 (queries), homes by stat only    Writes: descriptor 1
- * Exit:    0 done; 100 wrong usage; 111 failed; with an argument also 115 a
- *          home could not be looked at, 116 no alias account, 118 the database
- *          could not be asked
+ * Exit:    0 done; 100 wrong usage; 111 failed, safe to run again;
+ *          115 a home could not be looked at; 116 no alias account;
+ *          118 the database could not be asked
  */
 #include <unistd.h>
 

@@ -88,5 +88,6 @@ main(int argc, char **argv)
 	if (pool_run(&lspawn.pool) == -1)
 		die_sys("cannot wait");
 	/* what is left ends as it sees its descriptor 0 end */
+	pool_free(&lspawn.pool);
 	return EXIT_OK;
 }

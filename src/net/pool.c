@@ -41,7 +41,26 @@ struct pool_worker {
 	struct loop_child child;
 };
 
-static void set_flow(struct pool *pool);
+/* Decides whom we listen to: nobody while results pile up. */
+static void
+set_flow(struct pool *pool)
+{
+	bool full = pool->queue.bytes >= POOL_QUEUE_MAX;
+	struct pool_worker *worker;
+
+	pool->upstream.events = 0;
+	if (pool->queue.first != NULL)
+		pool->upstream.events |= POLLOUT;
+	if (!pool->upstream_ended && !full && pool->job_count < pool->limit)
+		pool->upstream.events |= POLLIN;
+	/* asked nothing, it would still report its end, over and over */
+	pool->upstream.fd = pool->upstream.events != 0 ? UPSTREAM : -1;
+	if (full == pool->full)
+		return;
+	pool->full = full;
+	for (worker = pool->workers; worker != NULL; worker = worker->next)
+		worker->watch.events = full ? 0 : POLLIN;
+}
 
 /* ---- results, upwards ---------------------------------------------------- */
 
@@ -415,8 +434,7 @@ pool_assign(struct pool *pool, struct pool_job *job, struct span key,
 		    pool, job, 'Z', "Unable to pass on the job. (#4.3.0)\n");
 		return;
 	}
-	/* even if the worker is dead already: its status is the report */
-	occupy(worker, job);
+	occupy(worker, job); /* it may be dead already: that is its report */
 }
 
 /* ---- jobs, from above ---------------------------------------------------- */
@@ -510,28 +528,6 @@ on_upstream(void *owner, short events)
 		}
 	}
 	set_flow(pool);
-}
-
-/* Decides whom we listen to: nobody while results pile up. */
-static void
-set_flow(struct pool *pool)
-{
-	bool full = pool->queue.bytes >= POOL_QUEUE_MAX;
-	struct pool_worker *worker;
-
-	pool->upstream.events = 0;
-	if (pool->queue.first != NULL)
-		pool->upstream.events |= POLLOUT;
-	if (!pool->upstream_ended && !full && pool->job_count < pool->limit)
-		pool->upstream.events |= POLLIN;
-	/* a descriptor that is asked nothing still reports its end, in vain,
-	   over and over */
-	pool->upstream.fd = pool->upstream.events != 0 ? UPSTREAM : -1;
-	if (full == pool->full)
-		return;
-	pool->full = full;
-	for (worker = pool->workers; worker != NULL; worker = worker->next)
-		worker->watch.events = full ? 0 : POLLIN;
 }
 
 /* How many jobs the descriptors suffice for. */

@@ -253,5 +253,6 @@ main(int argc, char **argv)
 	if (pool_run(&rspawn.pool) == -1)
 		die_sys("cannot wait");
 	/* what is left ends as it sees its descriptor 0 end */
+	pool_free(&rspawn.pool);
 	return EXIT_OK;
 }
