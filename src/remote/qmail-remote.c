@@ -3,8 +3,8 @@
  * Runs as: qmailr             Trusts: its arguments or jobs; no server
  * Reads:   fd 0 (the message, or with -w jobs), control/, run/tcpto
  * Writes:  fd 1 (records), run/tcpto, the network
- * Exit:    0 always when called with a host: the records tell; with -w 0 when
- *          the socket ends, 111 if it fails; 100 wrong usage
+ * Exit:    0 the records tell what happened, or with -w the socket ended; 111
+ *          the output cannot be written, or with -w a packet is no job
  */
 #include <errno.h>
 #include <fcntl.h>
