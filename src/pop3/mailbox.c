@@ -167,6 +167,21 @@ mailbox_octets(struct mailbox *mailbox, size_t index)
 	return message->octets;
 }
 
+size_t
+mailbox_total(struct mailbox *mailbox, uint64_t *octets)
+{
+	size_t count = 0;
+
+	*octets = 0;
+	for (size_t i = 0; i < mailbox->count; i++) {
+		if (mailbox->messages[i].is_deleted)
+			continue;
+		count++;
+		*octets += mailbox_octets(mailbox, i);
+	}
+	return count;
+}
+
 struct span
 mailbox_uid(const struct mailbox *mailbox, size_t index)
 {

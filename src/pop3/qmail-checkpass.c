@@ -5,8 +5,9 @@
  * Reads:   descriptor 3: user NUL password NUL anything NUL, 512 bytes at
  *          most; users/passwd in the home of cqmail
  * Writes:  nothing
- * Exit:    what the program exits with; 1 wrong user or password; 2 misuse;
- *          111 temporary or set up wrongly; with -c: 0, 100 no password
+ * Exit:    1 wrong user or password; 2 misuse; 111 temporary, or set up
+ *          wrongly; else what the program exits with; 0 with -c; 100 with
+ *          -c and no password
  *
  * The interface is checkpassword's. With -c it prints a hash for users/passwd
  * of the password on descriptor 0 instead.

@@ -82,14 +82,9 @@ read_index(struct span *argument, size_t *index)
 static void
 do_stat(void)
 {
-	uint64_t octets = 0, count = 0;
+	uint64_t octets;
+	size_t count = mailbox_total(&pop3d.mailbox, &octets);
 
-	for (size_t i = 0; i < pop3d.mailbox.count; i++) {
-		if (pop3d.mailbox.messages[i].is_deleted)
-			continue;
-		count++;
-		octets += mailbox_octets(&pop3d.mailbox, i);
-	}
 	out_cstr(&pop3d.out, "+OK ");
 	out_u64(&pop3d.out, count);
 	out_cstr(&pop3d.out, " ");

@@ -10,6 +10,7 @@
  * Input is read byte by byte, so that what a client sends behind PASS is left
  * for that program. Nothing here looks at a file.
  */
+#include <assert.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,6 +57,7 @@ leave(void)
 static NORETURN void
 run_subprogram(const int pipe_ends[2])
 {
+	assert(popup.subprogram != NULL);
 	close(pipe_ends[1]);
 	if (fd_move(pipe_ends[0], 3) == -1 || sig_default(SIGPIPE) == -1)
 		_exit(1);
