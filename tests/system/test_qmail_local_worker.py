@@ -161,3 +161,27 @@ def test_a_socket_that_ends_during_a_job(box, worker):
     w.socket.shutdown(socket.SHUT_RDWR)
     os.kill(int(box.read("started")), 9)
     assert w.process.wait(timeout=60) in (0, 111)
+
+
+def memory_kib(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS:"))
+
+
+def test_memory_stays_flat(box, worker):
+    box.maildir()
+    box.dotqmail("-default", "# x\n./Maildir/\n./Mailbox\n|echo words\n")
+    message = b"Subject: x\n\n" + b"From y\n" * 20000
+    w = worker()
+
+    def some():
+        for n in range(40):
+            assert w.deliver(message, dash="-", ext=f"a-{n}", sender="s" * n + "@x")[0] == "K"
+            assert w.deliver(dash="-", ext="", homedir="/nonexistent")[0] == "Z"
+
+    some()
+    before = memory_kib(w.process.pid)
+    for _ in range(4):
+        some()
+    assert memory_kib(w.process.pid) - before < 256
+    assert w.end() == 0
