@@ -71,6 +71,8 @@ struct span
 span_from(struct span a, size_t start)
 {
 	assert(start <= a.len);
+	if (start == 0) /* the empty span may be NULL, which takes no sum */
+		return a;
 	return (struct span){a.s + start, a.len - start};
 }
 
