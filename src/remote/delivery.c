@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/die.h"
 #include "conf/routes.h"
 #include "net/connect.h"
 #include "remote/mx.h"
@@ -99,37 +98,33 @@ ask_dns(
 static void
 say_no_target(enum mx_status status, struct span name, struct verdict *verdict)
 {
-	const char *shown = quote_span(name);
-
 	switch (status) {
 	case MX_FOUND:
 		break;
 	case MX_NO_HOST:
-		verdict_set(verdict, 'D',
-		    "Sorry, I couldn't find any host named %s. (#5.1.2)",
-		    shown);
+		verdict_set_name(verdict, 'D',
+		    "Sorry, I couldn't find any host named ", name,
+		    ". (#5.1.2)");
 		break;
 	case MX_NO_ADDRESS:
-		verdict_set(verdict, 'D',
-		    "Sorry, none of the mail servers named for %s has an "
-		    "address. (#5.4.4)",
-		    shown);
+		verdict_set_name(verdict, 'D',
+		    "Sorry, none of the mail servers named for ", name,
+		    " has an address. (#5.4.4)");
 		break;
 	case MX_IS_ME:
-		verdict_set(verdict, 'D',
-		    "Sorry, the name system says that mail for %s belongs "
-		    "here, but it is in neither control/locals nor "
-		    "control/virtualdomains. (#5.4.6)",
-		    shown);
+		verdict_set_name(verdict, 'D',
+		    "Sorry, the name system says that mail for ", name,
+		    " belongs here, but it is in neither control/locals nor "
+		    "control/virtualdomains. (#5.4.6)");
 		break;
 	case MX_NULL:
-		verdict_set(verdict, 'D',
-		    "Sorry, %s says that it takes no mail. (#5.1.10)", shown);
+		verdict_set_name(verdict, 'D', "Sorry, ", name,
+		    " says that it takes no mail. (#5.1.10)");
 		break;
 	case MX_SOFT:
-		verdict_set(verdict, 'Z',
-		    "Sorry, the name system gave no answer about %s. (#4.1.2)",
-		    shown);
+		verdict_set_name(verdict, 'Z',
+		    "Sorry, the name system gave no answer about ", name,
+		    ". (#4.1.2)");
 		break;
 	}
 }
@@ -150,10 +145,10 @@ find_targets(struct delivery *delivery, struct span host,
 	struct route route;
 
 	if (route_find(&delivery->routes, host, &route) == -1) {
-		verdict_set(verdict, 'Z',
+		verdict_set_name(verdict, 'Z',
 		    "Unable to understand the line of control/smtproutes "
-		    "for %s. (#4.3.0)",
-		    quote_span(host));
+		    "for ",
+		    host, ". (#4.3.0)");
 		return -1;
 	}
 	*port = route.port;

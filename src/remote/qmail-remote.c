@@ -29,7 +29,8 @@ static struct {
 static void
 say_trouble(struct verdict *verdict)
 {
-	verdict_set(verdict, 'Z', "%s (#4.3.0)", remote.trouble);
+	verdict_set_name(
+	    verdict, 'Z', "", span_of(remote.trouble), " (#4.3.0)");
 }
 
 static void

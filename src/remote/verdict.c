@@ -1,14 +1,9 @@
 #include "remote/verdict.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/die.h"
 #include "base/mem.h"
-
-enum {
-	LINE_MAX_BYTES = 1000,
-};
 
 void
 verdict_init(struct verdict *verdict, size_t count)
@@ -31,16 +26,18 @@ verdict_free(struct verdict *verdict)
 }
 
 void
-verdict_set(struct verdict *verdict, char letter, const char *format, ...)
+verdict_set(struct verdict *verdict, char letter, const char *line)
 {
-	char line[LINE_MAX_BYTES];
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(line, sizeof(line), format, args); /* cut is fine */
-	va_end(args);
 	verdict->letter = letter;
 	str_format(&verdict->text, "%s\n", line);
+}
+
+void
+verdict_set_name(struct verdict *verdict, char letter, const char *before,
+    struct span name, const char *after)
+{
+	verdict->letter = letter;
+	str_format(&verdict->text, "%s%s%s\n", before, quote_span(name), after);
 }
 
 static void

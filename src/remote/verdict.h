@@ -32,10 +32,12 @@ struct verdict {
 void verdict_init(struct verdict *verdict, size_t count);
 void verdict_free(struct verdict *verdict);
 
-/* Sets letter and text of the message, replacing older ones. The format makes
-   one line without its LF; %s gets no foreign bytes but through quote(). */
-void verdict_set(struct verdict *verdict, char letter, const char *format, ...)
-    PRINTF_LIKE(3, 4);
+/* Sets letter and text of the message, replacing older ones; the line comes
+   without its LF. */
+void verdict_set(struct verdict *verdict, char letter, const char *line);
+/* The same with "before", name made printable, and "after". */
+void verdict_set_name(struct verdict *verdict, char letter, const char *before,
+    struct span name, const char *after);
 /* The same with "before", ip and "after"; then, unless it is empty, the text
    of the server as "Remote host said: ". */
 void verdict_set_host(struct verdict *verdict, char letter, const char *before,

@@ -70,7 +70,7 @@ stops_records_at_the_unknown(void **state)
 	verdict_init(&verdict, 3);
 	verdict.recipients[0].letter = 'r';
 	verdict_refuse_here(&verdict.recipients[2], "bad");
-	verdict_set(&verdict, 'Z', "%s", "later");
+	verdict_set(&verdict, 'Z', "later");
 	verdict_append_records(&text, &verdict);
 	assert_int_equal(text.len, sizeof(want));
 	assert_memory_equal(text.s, want, sizeof(want));
