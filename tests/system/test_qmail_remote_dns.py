@@ -135,6 +135,13 @@ def test_no_resolver(home):
     assert got.startswith("Z") and got.endswith("(#4.1.2)\n")
 
 
+def test_a_resolver_that_says_nothing(home, dns):
+    home.env["RES_OPTIONS"] = "timeout:1 attempts:1"
+    dns({"d.example MX": "SILENT"})
+    (got,) = home.send()
+    assert got.startswith("Z") and got.endswith("(#4.1.2)\n")
+
+
 def test_a_resolver_at_an_ipv6_address(home, dns):
     try:
         server = dns({"d.example MX": MANY}, "::1")
