@@ -154,6 +154,16 @@ endef
 $(eval $(call test_flavour,san,$(SAN_CC)))
 $(eval $(call test_flavour,clang,$(CLANG_CC)))
 
+# All programs linked dynamically, and what makes their system calls fail.
+$(eval $(call flavour,dynamic,$(CC),$(LD),$(PROGRAMS),$(BUILD)/dynamic/bin))
+$(BUILD)/dynamic/fault.so: tests/crash/fault.c
+	@mkdir -p $(@D)
+	@echo '  CC dynamic $<'
+	@$(CC) $(filter-out -Wpedantic -Wconversion,$(WARNINGS)) -fPIC -shared \
+	    -o $@ $< -ldl
+dynamic: $(foreach p,$(PROGRAMS),$(BUILD)/dynamic/bin/$(notdir $(p))) \
+	$(BUILD)/dynamic/fault.so
+
 # All programs with the sanitizers, for CQMAIL_BIN=build/san/bin.
 san: $(foreach p,$(PROGRAMS),$(BUILD)/san/bin/$(notdir $(p)))
 

@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -108,21 +109,21 @@ after(bool memory)
 		(void)kill(getpid(), SIGKILL);
 }
 
-#define REAL(name) \
-	static __typeof__(&name) real; \
-	if (real == NULL) \
-		real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
+#define REAL(name)                                                             \
+	static __typeof__(&name) real;                                         \
+	if (real == NULL)                                                      \
+	real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
-#define WRAP(type, name, parameters, arguments) \
-	type name parameters \
-	{ \
-		type result; \
-		REAL(name); \
-		if (hit(false)) \
-			return (type)-1; \
-		result = real arguments; \
-		after(false); \
-		return result; \
+#define WRAP(type, name, parameters, arguments)                                \
+	type name parameters                                                   \
+	{                                                                      \
+		type result;                                                   \
+		REAL(name);                                                    \
+		if (hit(false))                                                \
+			return (type)-1;                                       \
+		result = real arguments;                                       \
+		after(false);                                                  \
+		return result;                                                 \
 	}
 
 WRAP(ssize_t, read, (int fd, void *buf, size_t len), (fd, buf, len))
@@ -145,8 +146,8 @@ WRAP(int, stat, (const char *path, struct stat *st), (path, st))
 WRAP(int, chmod, (const char *path, mode_t mode), (path, mode))
 WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode))
 WRAP(off_t, lseek, (int fd, off_t at, int whence), (fd, at, whence))
-WRAP(int, socket, (int domain, int type, int protocol),
-    (domain, type, protocol))
+WRAP(
+    int, socket, (int domain, int type, int protocol), (domain, type, protocol))
 WRAP(int, bind, (int fd, const struct sockaddr *to, socklen_t len),
     (fd, to, len))
 WRAP(int, connect, (int fd, const struct sockaddr *to, socklen_t len),
@@ -157,7 +158,7 @@ WRAP(int, accept, (int fd, struct sockaddr *from, socklen_t *len),
 WRAP(int, socketpair, (int domain, int type, int protocol, int ends[2]),
     (domain, type, protocol, ends))
 WRAP(int, pipe, (int ends[2]), (ends))
-WRAP(int, poll, (struct pollfd *items, nfds_t count, int timeout),
+WRAP(int, poll, (struct pollfd * items, nfds_t count, int timeout),
     (items, count, timeout))
 WRAP(ssize_t, send, (int fd, const void *buf, size_t len, int flags),
     (fd, buf, len, flags))
@@ -165,8 +166,8 @@ WRAP(ssize_t, recv, (int fd, void *buf, size_t len, int flags),
     (fd, buf, len, flags))
 WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags),
     (fd, msg, flags))
-WRAP(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags),
-    (fd, msg, flags))
+WRAP(
+    ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags), (fd, msg, flags))
 WRAP(pid_t, fork, (void), ())
 
 int
@@ -223,8 +224,8 @@ mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset)
 
 	if (hit(false))
 		return MAP_FAILED;
-	result = (void *)syscall(
-	    SYS_mmap, at, len, protection, flags, fd, offset);
+	result =
+	    (void *)syscall(SYS_mmap, at, len, protection, flags, fd, offset);
 	after(false);
 	return result;
 }
