@@ -331,6 +331,12 @@ bounce_helpers_reload(struct bounce_helpers *helpers)
 	str_free(&packet);
 }
 
+void
+bounce_helpers_stop(struct bounce_helpers *helpers)
+{
+	id_queue_free(&helpers->waiting);
+}
+
 bool
 bounce_helpers_are_idle(const struct bounce_helpers *helpers)
 {

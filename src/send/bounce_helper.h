@@ -44,6 +44,8 @@ MUST_USE int bounce_helpers_start(struct bounce_helpers *helpers, int queue_dir,
 /* Asks for the bounce of a message, now or when one is free. */
 void bounce_helpers_ask(struct bounce_helpers *helpers, uint64_t id);
 void bounce_helpers_reload(struct bounce_helpers *helpers);
+/* Starts no more of them. */
+void bounce_helpers_stop(struct bounce_helpers *helpers);
 bool bounce_helpers_are_idle(const struct bounce_helpers *helpers);
 /* Reads the next answer of any. 1; 0 for none; -1 if a helper is lost. */
 MUST_USE int bounce_helpers_next(

@@ -48,9 +48,14 @@ delivery_has_room(const struct state *state, enum channel_kind kind, bool fresh)
 		return false;
 	if (channel->passes == 0)
 		return true;
-	if (channel->pass_bytes >= DELIVERY_BYTES_MAX)
-		return false;
 	return channel->passes < (fresh ? max : max - max / 4);
+}
+
+bool
+delivery_is_too_big(const struct state *state, enum channel_kind kind)
+{
+	return state->env.len > DELIVERY_BIG &&
+	    state->channels[kind].pass_bytes >= DELIVERY_BYTES_MAX;
 }
 
 void
@@ -172,6 +177,11 @@ activate(
 		if (retry)
 			schedule_set_due(&state->schedule, message, heap,
 			    state->now_s + SCHEDULE_TROUBLE_S);
+		return false;
+	}
+	if (delivery_is_too_big(state, channel)) {
+		schedule_set_due(&state->schedule, message, heap,
+		    state->now_s + DELIVERY_BIG_S);
 		return false;
 	}
 	wanted[channel] = true;

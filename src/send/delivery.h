@@ -16,6 +16,9 @@
 enum {
 	DELIVERY_PASSES_EXTRA = 100, /* passes: 4 times the jobs, and these */
 	DELIVERY_BYTES_MAX = 64 * 1024 * 1024, /* in passes of one channel */
+	DELIVERY_BIG = 64 * 1024, /* bytes of an envelope that may have to wait
+				     for memory */
+	DELIVERY_BIG_S = 5,       /* for so long */
 	DELIVERY_WAKE_MS = 10 * 1000, /* between calls of delivery_wake_stuck */
 	DELIVERY_STARTS_A_TURN = 256,
 	DELIVERY_RESULTS_A_TURN = 256,
@@ -25,6 +28,8 @@ enum {
    only three in four, so that old mail does not keep new mail out. */
 bool delivery_has_room(
     const struct state *state, enum channel_kind channel, bool fresh);
+/* True if the envelope just read is big and the channel has many of those. */
+bool delivery_is_too_big(const struct state *state, enum channel_kind channel);
 /* Puts a new pass of the message to work. */
 void delivery_begin(
     struct state *state, struct message *message, struct pass *pass);

@@ -70,7 +70,9 @@ intake_scan(struct state *state)
 			    "alert: unable to opendir env/%u, sleeping...",
 			    split);
 		if (found != 1)
-			return;
+			break;
 		life_begin(state, id, silent);
 	}
+	if (!queue_scan_is_wanted(&state->scan) && state->subscribed_once)
+		state->flush_found = false;
 }

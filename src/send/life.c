@@ -20,68 +20,68 @@ split_of(uint64_t id)
 }
 
 /*
- * An envelope that is not there: the first time it may be an accident, the
- * second time the message is not in the queue any more (its files may have
- * been moved away as damaged). What still lives is found by the next scan.
+ * After trouble with an envelope. One that is not there may be an accident the
+ * first time; the second time the message is not in the queue any more (its
+ * files may have been moved away as damaged). What still lives is found by the
+ * next scan. Returns whether to try again; if not, the message is gone.
  */
-static void
-miss_envelope(struct state *state, struct message *message, bool *retry)
+static bool
+complain(
+    struct state *state, struct message *message, const char *what, int error)
 {
-	if (!message->missing) {
-		message->missing = true;
-		*retry = true;
-		return;
+	uint64_t id = message->id;
+
+	if (error == ENOENT && message->missing &&
+	    !message->active[CHANNEL_LOCAL] &&
+	    !message->active[CHANNEL_REMOTE]) {
+		message_log_text(&state->log,
+		    "warning: env/%u/%" PRIu64
+		    " is gone; forgetting the message",
+		    split_of(id), id);
+		schedule_remove(&state->schedule, message);
+		return false;
 	}
+	message->missing = error == ENOENT;
 	message_log_text(&state->log,
-	    "warning: env/%u/%" PRIu64 " is gone; forgetting the message",
-	    split_of(message->id), message->id);
-	schedule_remove(&state->schedule, message);
+	    "warning: unable to %s/%u/%" PRIu64 ": %s; will try again later",
+	    what, split_of(id), id, strerror(error));
+	return true;
 }
 
 int
 life_read(struct state *state, struct message *message,
     struct queue_envelope *envelope, bool *retry)
 {
-	uint64_t id = message->id;
-	const char *what = "open";
-
-	*retry = false;
 	str_clear(&state->done);
-	if (message_file_read(state->queue_dir, QUEUE_ENV, id,
+	if (message_file_read(state->queue_dir, QUEUE_ENV, message->id,
 		MESSAGE_FILE_ENV_MAX, &state->env) == -1) {
-		if (errno == ENOENT && message->silent && message->unread)
-			goto forget; /* it ended before this process began */
-		goto fail;
+		if (errno == ENOENT && message->silent && message->unread) {
+			/* it ended before this process began */
+			schedule_remove(&state->schedule, message);
+			*retry = false;
+			return -1;
+		}
+		*retry = complain(state, message, "open env", errno);
+		return -1;
 	}
 	if (queue_envelope_decode(str_span(&state->env), envelope) == -1) {
-		errno = EBADMSG;
-		what = "understand";
-		goto fail;
+		*retry = complain(state, message, "read env", EBADMSG);
+		return -1;
 	}
 	message->missing = false;
 	/* a single recipient has a done file only if it failed, and then we
 	   know it, unless the message was there before us */
 	if (envelope->recipient_count == 1 && !message->silent)
 		return 0;
-	if (message_file_read(state->queue_dir, QUEUE_DONE, id,
+	if (message_file_read(state->queue_dir, QUEUE_DONE, message->id,
 		MESSAGE_FILE_DONE_MAX, &state->done) == -1) {
 		str_clear(&state->done);
-		if (errno != ENOENT)
-			goto fail;
+		if (errno == ENOENT)
+			return 0; /* nothing is done yet */
+		*retry = complain(state, message, "open done", errno);
+		return -1;
 	}
 	return 0;
-fail:
-	message_log_text(&state->log,
-	    "warning: unable to %s env/%u/%" PRIu64
-	    ": %s; will try again later",
-	    what, split_of(id), id, strerror(errno));
-	*retry = true;
-	if (errno == ENOENT)
-		miss_envelope(state, message, retry);
-	return -1;
-forget:
-	schedule_remove(&state->schedule, message);
-	return -1;
 }
 
 /* ---- the beginning ------------------------------------------------------ */
@@ -96,14 +96,48 @@ log_info(
 	message_log_info(&state->log, &info);
 }
 
-/* Reads a message for the first time, and starts or schedules what it needs. */
+/* Starts what can be started at once of a message just read, and puts the
+   rest into the schedule. */
+static void
+start(struct state *state, struct message *message,
+    const struct queue_envelope *envelope)
+{
+	bool found = message->silent;
+	struct pass *made[CHANNELS];
+	struct pass_counts counts;
+	bool wanted[CHANNELS];
+
+	for (size_t i = 0; i < CHANNELS; i++)
+		wanted[i] = !found &&
+		    delivery_has_room(state, (enum channel_kind)i, true) &&
+		    !delivery_is_too_big(state, (enum channel_kind)i);
+	pass_make(envelope, str_span(&state->done), &state->settings.tables,
+	    &state->hosts, wanted, made, &counts);
+	message->failed = counts.failed > 0;
+	for (size_t i = 0; i < CHANNELS; i++) {
+		int64_t due_s = state->now_s;
+
+		message->todo[i] = counts.todo[i] > 0;
+		if (made[i] != NULL) {
+			delivery_begin(state, message, made[i]);
+			continue;
+		}
+		if (found && !state->flush_found)
+			due_s = schedule_resume(message->birth_s, state->now_s,
+			    (enum channel_kind)i);
+		if (message->todo[i])
+			schedule_set_due(&state->schedule, message,
+			    (enum schedule_heap)i, due_s);
+	}
+	life_settle(state, message);
+}
+
+/* Reads a message for the first time. */
 static void
 prepare(struct state *state, struct message *message)
 {
 	struct queue_envelope envelope;
-	struct pass *made[CHANNELS];
-	struct pass_counts counts;
-	bool wanted[CHANNELS], retry;
+	bool retry;
 
 	if (life_read(state, message, &envelope, &retry) == -1) {
 		if (retry)
@@ -118,26 +152,7 @@ prepare(struct state *state, struct message *message)
 	    : (int64_t)envelope.birth_s;
 	if (!message->silent)
 		log_info(state, message->id, &envelope);
-	for (size_t i = 0; i < CHANNELS; i++)
-		wanted[i] = !message->silent &&
-		    delivery_has_room(state, (enum channel_kind)i, true);
-	pass_make(&envelope, str_span(&state->done), &state->settings.tables,
-	    &state->hosts, wanted, made, &counts);
-	message->failed = counts.failed > 0;
-	for (size_t i = 0; i < CHANNELS; i++) {
-		enum channel_kind channel = (enum channel_kind)i;
-
-		message->todo[i] = counts.todo[i] > 0;
-		if (made[i] != NULL)
-			delivery_begin(state, message, made[i]);
-		else if (message->todo[i])
-			schedule_set_due(&state->schedule, message,
-			    (enum schedule_heap)i,
-			    message->silent ? schedule_resume(message->birth_s,
-						  state->now_s, channel)
-					    : state->now_s);
-	}
-	life_settle(state, message);
+	start(state, message, &envelope);
 }
 
 void

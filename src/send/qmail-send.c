@@ -31,6 +31,7 @@ enum {
 	FD_LOCAL = 1,
 	FD_REMOTE = 3,
 	FD_LIFELINE = 4,
+	SCRATCH_MAX = 1024 * 1024, /* bytes kept between turns */
 	STEP_S = 10,             /* a clock that is set back by more is seen */
 	FAREWELL_MS = 10 * 1000, /* for the queue to note the last results */
 };
@@ -151,6 +152,9 @@ take_signals(struct state *state)
 			break;
 		case SIGALRM:
 			schedule_flush(&state->schedule, state->now_s);
+			state->flush_found =
+			    queue_scan_is_wanted(&state->scan) ||
+			    !state->subscribed_once;
 			break;
 		default:
 			state->exiting = true;
@@ -197,6 +201,11 @@ take_turn(struct state *state)
 	}
 	queue_link_flush(&state->link, state->now_ms);
 	message_log_flush(&state->log);
+	/* one long list must not keep its memory for ever */
+	if (state->env.size > SCRATCH_MAX)
+		str_free(&state->env);
+	if (state->done.size > SCRATCH_MAX)
+		str_free(&state->done);
 }
 
 /* ---- between turns ------------------------------------------------------ */
@@ -207,6 +216,7 @@ is_over(struct state *state)
 {
 	if (!state->exiting)
 		return false;
+	bounce_helpers_stop(&state->bounces);
 	for (size_t i = 0; i < CHANNELS; i++) {
 		if (!state->channels[i].lost && state->channels[i].running > 0)
 			return false;

@@ -33,6 +33,7 @@ struct state {
 	struct queue_scan scan;
 	struct queue_coverage coverage;
 	bool subscribed_once;
+	bool flush_found; /* ALRM came during a walk: what it finds is due */
 	struct id_queue barriers; /* messages that wait for their barrier */
 	struct bounce_helpers bounces;
 	struct message_log log;

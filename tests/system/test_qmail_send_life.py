@@ -317,7 +317,7 @@ def test_damaged_envelope_is_a_warning(sender):
     path = sender.queued.path("env", ident)
     path.write_bytes(path.read_bytes().replace(b"a@h", b"b@h"))
     sender.queued.notice("N", ident)
-    sender.wait_log(f"warning: unable to understand env/{ident}/{ident}: ")
+    sender.wait_log(f"warning: unable to read env/{ident}/{ident}: ")
     other = sender.post(["b@h.example"])
     assert sender.remote.job().id == other
 
