@@ -12,6 +12,7 @@
  */
 #include <assert.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,13 +58,24 @@ leave(void)
 static NORETURN void
 run_subprogram(const int pipe_ends[2])
 {
-	assert(popup.subprogram != NULL);
 	close(pipe_ends[1]);
 	if (fd_move(pipe_ends[0], 3) == -1 || sig_default(SIGPIPE) == -1)
 		_exit(1);
 	execvp(popup.subprogram[0], popup.subprogram);
 	warn_sys("cannot run %s", quote(popup.subprogram[0]));
 	_exit(1);
+}
+
+/* Attempts to guess a password shall be seen in the log. */
+static void
+log_failure(struct span user, int status)
+{
+	const char *ip = getenv("TCPREMOTEIP");
+
+	warn_plain("pid=%ld ip=%s user=%s result=reject %s=%d", (long)getpid(),
+	    quote(ip != NULL ? ip : "unknown"), quote_span(user),
+	    WIFEXITED(status) ? "status" : "signal",
+	    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }
 
 /* Runs the subprogram with the secret; it takes over the conversation. */
@@ -74,6 +86,7 @@ authorize(struct span user, struct span password)
 	int ends[2], status;
 	pid_t child;
 
+	assert(popup.subprogram != NULL);
 	str_append_span(&secret, user);
 	str_append_char(&secret, '\0');
 	str_append_span(&secret, password);
@@ -87,7 +100,11 @@ authorize(struct span user, struct span password)
 	}
 	if (out_flush(&popup.out) == -1)
 		_exit(1);
-	if (fd_pipe(ends) == -1 || (child = fork()) == -1) {
+	/* the secret fits into the pipe, so it is written before anybody reads
+	 */
+	if (fd_pipe(ends) == -1 ||
+	    fd_write_all(ends[1], secret.s, secret.len) == -1 ||
+	    (child = fork()) == -1) {
 		warn_sys("cannot run %s", quote(popup.subprogram[0]));
 		reply("-ERR unable to check your password now");
 		leave();
@@ -95,16 +112,14 @@ authorize(struct span user, struct span password)
 	if (child == 0)
 		run_subprogram(ends);
 	fd_close(ends[0]);
-	/* it fits into the pipe, so there is no wait */
-	if (fd_write_timeout(ends[1], secret.s, secret.len, 1) == -1)
-		warn_sys("cannot give the password to the subprogram");
 	fd_close(ends[1]);
 	while (waitpid(child, &status, 0) == -1)
 		; /* EINTR: there is no other way to fail */
-	if (!WIFEXITED(status))
-		reply("-ERR aack, child crashed");
-	else if (WEXITSTATUS(status) != 0)
-		reply("-ERR authorization failed");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		leave();
+	reply(WIFEXITED(status) ? "-ERR authorization failed"
+				: "-ERR aack, child crashed");
+	log_failure(user, status);
 	leave();
 }
 

@@ -88,10 +88,12 @@ def test_secret_on_descriptor_3(popup, script, login, want):
     ("#!/bin/sh\nkill -9 $$\n", "-ERR aack, child crashed"),
 ])
 def test_subprogram_fails(popup, script, program, reply):
-    one = popup(script(program))
+    one = popup(script(program), env={"TCPREMOTEIP": "192.0.2.7"})
     one.send("USER joe\r\nPASS x\r\nUSER joe\r\n")
     assert one.lines(2) == ["+OK ", reply]
     assert one.end() == 1
+    assert re.fullmatch(r"qmail-popup: pid=\d+ ip=192\.0\.2\.7 user=joe "
+                        r"result=reject (status|signal)=\d+\n", one.log())
 
 
 def test_subprogram_is_not_there(popup):
