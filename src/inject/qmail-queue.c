@@ -11,6 +11,7 @@
  * change its mind by closing descriptor 1 early.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -132,6 +133,9 @@ main(void)
 {
 	die_init("qmail-queue");
 	set_signals();
+	/* a closed one would become our own socket, and be read as input */
+	if (fcntl(0, F_GETFD) == -1 || fcntl(1, F_GETFD) == -1)
+		_exit(EXIT_READ);
 	if (control_home() == -1)
 		_exit(EXIT_HOME);
 	submit_open_daemon(&program.submit);
