@@ -74,7 +74,10 @@ main(void)
 	int on = 1;
 
 	die_init("qmail-smtpd");
-	if (fd_guard_standard() == -1 || sig_ignore(SIGPIPE) == -1)
+	/* an inherited SIGCHLD that is ignored would hide how QMAILQUEUE ended
+	 */
+	if (fd_guard_standard() == -1 || sig_ignore(SIGPIPE) == -1 ||
+	    sig_default(SIGCHLD) == -1)
 		return 1;
 	/* without a handler: the end of the process cancels what is not yet
 	   queued, which is all that has to happen */

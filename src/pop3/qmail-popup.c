@@ -23,6 +23,7 @@
 #include "base/out.h"
 #include "base/sig.h"
 #include "base/str.h"
+#include "mail/address.h"
 #include "pop3/pop3_command.h"
 
 enum {
@@ -71,11 +72,15 @@ static void
 log_failure(struct span user, int status)
 {
 	const char *ip = getenv("TCPREMOTEIP");
+	struct str name = STR_INIT;
 
+	/* without spaces, so that a name cannot pretend to be other fields */
+	address_append_safe(&name, user, true);
 	warn_plain("pid=%ld ip=%s user=%s result=reject %s=%d", (long)getpid(),
-	    quote(ip != NULL ? ip : "unknown"), quote_span(user),
+	    quote(ip != NULL ? ip : "unknown"), name.s,
 	    WIFEXITED(status) ? "status" : "signal",
 	    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+	str_free(&name);
 }
 
 /* Runs the subprogram with the secret; it takes over the conversation. */
@@ -100,8 +105,7 @@ authorize(struct span user, struct span password)
 	}
 	if (out_flush(&popup.out) == -1)
 		_exit(1);
-	/* the secret fits into the pipe, so it is written before anybody reads
-	 */
+	/* it fits into the pipe, so it is written before anybody reads */
 	if (fd_pipe(ends) == -1 ||
 	    fd_write_all(ends[1], secret.s, secret.len) == -1 ||
 	    (child = fork()) == -1) {
@@ -221,7 +225,10 @@ main(int argc, char **argv)
 	int64_t deadline_ms;
 
 	die_init("qmail-popup");
-	if (fd_guard_standard() == -1 || sig_ignore(SIGPIPE) == -1)
+	/* an inherited SIGCHLD that is ignored would leave nothing to wait for
+	 */
+	if (fd_guard_standard() == -1 || sig_ignore(SIGPIPE) == -1 ||
+	    sig_default(SIGCHLD) == -1)
 		return 1;
 	out_init(&popup.out, 1, AUTHORIZE_MAX_S, popup.out_buf,
 	    sizeof(popup.out_buf));

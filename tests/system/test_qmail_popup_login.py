@@ -4,6 +4,7 @@ import os
 import poplib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 
@@ -94,6 +95,28 @@ def test_subprogram_fails(popup, script, program, reply):
     assert one.end() == 1
     assert re.fullmatch(r"qmail-popup: pid=\d+ ip=192\.0\.2\.7 user=joe "
                         r"result=reject (status|signal)=\d+\n", one.log())
+
+
+def test_name_cannot_forge_the_log(popup, script):
+    one = popup(script("#!/bin/sh\nexit 1\n"))
+    one.send(b"USER x result=accept\x1b%\r\nPASS x\r\n")
+    one.rest()
+    assert " user=x_result=accept__ result=reject status=1\n" in one.log()
+
+
+def test_ignored_sigchld(home, script):
+    """Inherited from a shell, it must not matter."""
+    one = Conversation(home, "qmail-popup", "pop.example",
+                       script("#!/bin/sh\nexit 1\n"), restore_signals=False,
+                       preexec_fn=ignore_children)
+    with one:
+        one.send("USER joe\r\nPASS x\r\n")
+        assert one.lines(3)[2] == "-ERR authorization failed"
+        assert one.end() == 1
+
+
+def ignore_children():
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
 def test_subprogram_is_not_there(popup):
