@@ -97,10 +97,13 @@ address_parse_path(struct span argument, struct str *address, struct span *rest)
 	if (find_path(argument, &i, &end) == -1)
 		return -1;
 	if (i < argument.len && argument.s[i] == '@') {
-		/* a source route: everything up to its colon */
-		size_t colon = span_find(span_from(argument, i), ':');
+		/* a source route: everything up to its colon, if that comes
+		   before the end of the path */
+		struct span path = span_from(argument, i);
+		size_t colon = span_find(path, ':');
 
-		if (colon != SPAN_NONE)
+		if (colon != SPAN_NONE &&
+		    span_find(span_until(path, colon), end) == SPAN_NONE)
 			i += colon + 1;
 	}
 	for (; i < argument.len; i++) {
