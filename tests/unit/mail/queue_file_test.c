@@ -9,6 +9,12 @@
 
 #include "mail/queue_file.h"
 
+/* a span as an initializer */
+#define ROW(text)                                                              \
+	{                                                                      \
+		text, sizeof(text) - 1                                         \
+	}
+
 static void
 make_env(struct str *to)
 {
@@ -99,17 +105,14 @@ env_needs_its_fields(void **state)
 		const char *what;
 		struct span head;
 	} rows[] = {
-	    {"another version",
-		SPAN_LITERAL("v2\0u1\0p1\0t1\0s1\0c00000000\0F\0")},
-	    {"no sender", SPAN_LITERAL("v1\0u1\0p1\0t1\0s1\0c00000000\0")},
-	    {"a leading zero",
-		SPAN_LITERAL("v1\0u01\0p1\0t1\0s1\0c00000000\0F\0")},
+	    {"another version", ROW("v2\0u1\0p1\0t1\0s1\0c00000000\0F\0")},
+	    {"no sender", ROW("v1\0u1\0p1\0t1\0s1\0c00000000\0")},
+	    {"a leading zero", ROW("v1\0u01\0p1\0t1\0s1\0c00000000\0F\0")},
 	    {"an upper-case checksum",
-		SPAN_LITERAL("v1\0u1\0p1\0t1\0s1\0cA0000000\0F\0")},
+		ROW("v1\0u1\0p1\0t1\0s1\0cA0000000\0F\0")},
 	    {"a field of no known letter",
-		SPAN_LITERAL("v1\0u1\0p1\0t1\0s1\0c00000000\0F\0X\0")},
-	    {"an open field",
-		SPAN_LITERAL("v1\0u1\0p1\0t1\0s1\0c00000000\0F\0Tx")},
+		ROW("v1\0u1\0p1\0t1\0s1\0c00000000\0F\0X\0")},
+	    {"an open field", ROW("v1\0u1\0p1\0t1\0s1\0c00000000\0F\0Tx")},
 	};
 	struct str env = STR_INIT;
 	struct queue_envelope e;
