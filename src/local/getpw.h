@@ -2,7 +2,8 @@
  * getpw - whose mail a local part is, by the passwd database; and what
  *         qmail-lspawn and a qmail-getpw that is kept running say to each other
  *
- * A query is a netstring, the local part. The answer is a netstring too:
+ * A query is a netstring, the local part. The answer is two netstrings, the
+ * local part again (so that no answer can be taken for another's) and one of
  *   "K" user\0uid\0gid\0homedir\0dash\0ext\0    the entry
  *   "E" code                                    what the program would exit
  * with One answer for each query, in their order.

@@ -126,21 +126,38 @@ on_writer(void *owner, short events)
 		send_queries(owner);
 }
 
-/* The first answer in what has come. 1 if there was one, 0, or -1 if it is
-   nonsense. */
+/* As netstring_decode, for the two of an answer. */
+static ssize_t
+decode_answer(
+    const struct getpw_client *client, struct span *local, struct span *payload)
+{
+	struct span have = str_span(&client->answers);
+	ssize_t first =
+	    netstring_decode(have.s, have.len, GETPW_LOCAL_MAX, local);
+	ssize_t second;
+
+	if (first <= 0)
+		return first;
+	have = span_from(have, (size_t)first);
+	second = netstring_decode(have.s, have.len, GETPW_ANSWER_MAX, payload);
+	return second <= 0 ? second : first + second;
+}
+
+/* Takes the first answer of what has come. 1 if there was one, 0, or -1 if it
+   is nonsense. */
 static int
 take_answer(struct getpw_client *client)
 {
-	struct span payload, entry = {"", 0};
+	struct span local, payload, entry = {"", 0};
 	struct str answer = STR_INIT;
 	struct getpw_query *query;
 	uint64_t code = 0;
-	ssize_t used = netstring_decode(
-	    client->answers.s, client->answers.len, GETPW_ANSWER_MAX, &payload);
+	ssize_t used = decode_answer(client, &local, &payload);
 
 	if (used == NETSTRING_MORE)
 		return 0;
-	if (used < 0 || client->first == NULL || payload.len == 0)
+	if (used < 0 || client->first == NULL || payload.len == 0 ||
+	    !span_equal(local, client->first->local))
 		return -1;
 	if (payload.s[0] == 'K')
 		entry = span_from(payload, 1);

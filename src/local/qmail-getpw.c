@@ -66,6 +66,7 @@ answer(const struct getpw_site *site, struct span local, struct out *out)
 		str_append_char(&payload, 'E');
 		str_append_u64(&payload, (uint64_t)code);
 	}
+	netstring_append(&packet, local);
 	netstring_append(&packet, str_span(&payload));
 	out_span(out, str_span(&packet));
 	str_free(&packet);

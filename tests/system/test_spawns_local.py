@@ -248,7 +248,8 @@ def test_a_classic_getpw_fails(spawn, local, letter):
 KEPT_GETPW = GETPW + r'''
 import os, sys
 def answer(text):
-    sys.stdout.write("%%d:%%s," %% (len(text), text))
+    for part in (local, text):
+        sys.stdout.write("%%d:%%s," %% (len(part), part))
     sys.stdout.flush()
 if len(sys.argv) > 1:
     sys.stdout.write("%s".replace(":", "\0"))
@@ -271,6 +272,9 @@ while True:
     elif local == "twice":
         answer("E111")
         answer("E111")
+    elif local == "late":
+        local = "joe"  # an answer to a question that nobody asked
+        answer("E100")
     elif local == "empty":
         answer("")
     elif local == "short":
@@ -288,6 +292,7 @@ def test_a_getpw_that_is_kept_may_crash_and_come_back(spawn):
             ("nonsense", "K", "run"), ("joe", "K", "kept"),
             ("empty", "K", "run"), ("joe", "K", "kept"),
             ("twice", "Z", None), ("joe", "K", None),
+            ("late", "K", "run"), ("joe", "K", "kept"),
             ("code-0", "K", "run"), ("code-100", "D", None),
             ("code-116", "Z", None), ("code-999", "K", "run"),
             ("short", "Z", None), ("joe", "K", "kept")]:
@@ -408,7 +413,7 @@ def test_getpw_answers_until_its_input_ends(spawn):
     code, out = getpw(spawn, stdin=spawnlib.pack("some-one", "", "two"))
     assert code == 0
     answers = spawnlib.take(out)
-    assert len(answers) == 3
-    assert answers[0] == b"K" + getpw(spawn, "some-one")[1]
+    assert answers[::2] == [b"some-one", b"", b"two"]
+    assert answers[1] == b"K" + getpw(spawn, "some-one")[1]
     assert getpw(spawn, stdin=b"nonsense")[0] == 100
     assert getpw(spawn, stdin=b"5:ab")[0] == 111

@@ -3,6 +3,7 @@
 import os
 import socket
 
+import lib
 import pytest
 import spawnlib
 from lib import wait_until
@@ -289,3 +290,26 @@ def test_their_program_is_missing(spawn):
     spawn.start()
     spawn.job(1, "h", "a@h")
     assert spawn.result() == (1, 0, "Z", "Unable to run qmail-remote.\n")
+
+
+def test_memory_and_descriptors_stay_flat(spawn):
+    spawn.control("remotemessages", "200\n")
+    spawn.start()
+
+    def state():
+        status = (lib.Path("/proc", str(spawn.process.pid)) / "status")
+        (rss,) = [int(line.split()[1]) for line in
+                  status.read_text().splitlines() if line.startswith("VmRSS")]
+        return rss, len(os.listdir(f"/proc/{spawn.process.pid}/fd"))
+
+    def work(count):
+        for number in range(count):
+            spawn.job(number, f"h{number % 3}", "a@h", "b@h")
+            assert [r[2] for r in spawn.results(2)] == ["K", "K"]
+
+    work(600)
+    rss, fds = state()
+    work(1800)
+    later_rss, later_fds = state()
+    assert later_fds <= fds + 2
+    assert later_rss < rss + 512  # KiB; a leak of one job each would be more
