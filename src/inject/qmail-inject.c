@@ -222,9 +222,10 @@ queue_envelope(struct span sender, const struct address_list *recipients)
 		submit_to(&inject.submit, address_list_get(recipients, i));
 	if (submit_finish(&inject.submit) == 0)
 		return;
+	/* a letter and words; submit made all of it fit to print */
 	if (text->len > 0 && text->s[0] == 'D')
-		die_perm("%s", quote(text->s + 1));
-	die_temp("%s", quote(text->len > 0 ? text->s + 1 : "queue trouble"));
+		die_perm("%s", text->s + 1);
+	die_temp("%s", text->len > 0 ? text->s + 1 : "queue trouble");
 }
 
 int

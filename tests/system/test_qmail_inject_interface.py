@@ -319,7 +319,8 @@ def test_refusals(inject, code, exit_code, text):  # noqa: F811
 
 
 @pytest.mark.parametrize("text, exit_code", [
-    (b"Dspam, go away", 100), (b"Zcome back later", 111)])
+    (b"Dspam, go away", 100), (b"Zcome back later", 111),
+    (b"D" + b"x" * 254, 100), (b"Dn\xc3\xb6", 100)])
 def test_refusal_in_the_queue_programs_own_words(  # noqa: F811
         inject, text, exit_code):
     inject.set_queue(82, text)
@@ -332,3 +333,21 @@ def test_queue_program_that_is_not_there(inject):  # noqa: F811
     done = inject.run(b"To: a@b.c\n\n", env={"QMAILQUEUE": "/nonexistent"})
     assert done.returncode == 111
     assert done.stderr == b"qmail-inject: fatal: unable to exec qq (#4.3.0)\n"
+
+
+def test_text_of_the_queue_program_is_masked(inject):  # noqa: F811
+    inject.set_queue(82, b"Da\x1b[2J\nb")
+    done = inject.run(b"To: a@b.c\n\n")
+    assert done.stderr == b"qmail-inject: fatal: a [2J b\n"
+
+
+@pytest.mark.parametrize("last, exit_code, text", [
+    ("exit 31", 100, b"mail server permanently rejected message (#5.3.0)"),
+    ("kill -9 $$", 111, b"qq crashed (#4.3.0)"),
+])
+def test_queue_program_that_reads_nothing(  # noqa: F811
+        inject, last, exit_code, text):
+    (inject.path / "queue").write_text(f"#!/bin/sh\n{last}\n")
+    done = inject.run(b"To: a@b.c\n\n" + b"line\n" * 1000000)
+    assert (done.returncode, done.stderr) == (
+        exit_code, b"qmail-inject: fatal: " + text + b"\n")
