@@ -113,19 +113,20 @@ guard_descriptors(void)
 		(void)!fd_cloexec(fd); /* most are not open */
 }
 
-/* In the child. The program of our own home first, then what PATH has. */
+/* In the child. Ours are looked for in the home first, the logger there only
+   if PATH does not have it. */
 NORETURN static void
-run(char *const *argv, bool at_home)
+run(char *const *argv, bool is_ours)
 {
 	struct str path = STR_INIT;
 
-	if (at_home) {
-		str_format(&path, "%s/bin/%s", control_home_path(), argv[0]);
+	str_format(&path, "%s/bin/%s", control_home_path(), argv[0]);
+	if (is_ours)
 		(void)execv(path.s, argv);
-		if (errno != ENOENT && errno != ENOTDIR)
-			die_sys("cannot run %s", quote(path.s));
-	}
-	(void)execvp(argv[0], argv);
+	if (!is_ours || errno == ENOENT || errno == ENOTDIR)
+		(void)execvp(argv[0], argv);
+	if (!is_ours && errno == ENOENT)
+		(void)execv(path.s, argv);
 	die_sys("cannot run %s", quote(argv[0]));
 }
 
