@@ -38,9 +38,16 @@ mailbox_clean_tmp(int64_t now_s)
 	closedir(dir);
 }
 
+static bool
+is_before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec < b->tv_sec ||
+	    (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
 static void
-add_message(
-    struct mailbox *mailbox, const char *subdir, const char *name, time_t mtime)
+add_message(struct mailbox *mailbox, const char *subdir, const char *name,
+    struct timespec mtime)
 {
 	if (mailbox->count == mailbox->room) {
 		mailbox->room += mailbox->room / 2 + 64;
@@ -56,7 +63,8 @@ add_message(
 }
 
 static int
-scan_subdir(struct mailbox *mailbox, const char *subdir, int64_t now_s)
+scan_subdir(
+    struct mailbox *mailbox, const char *subdir, const struct timespec *now)
 {
 	DIR *dir = opendir(subdir);
 	struct dirent *entry = NULL;
@@ -77,9 +85,8 @@ scan_subdir(struct mailbox *mailbox, const char *subdir, int64_t now_s)
 		/* a file that is gone by now is no error */
 		if (fstatat(dirfd(dir), entry->d_name, &st,
 			AT_SYMLINK_NOFOLLOW) == 0 &&
-		    S_ISREG(st.st_mode) && (int64_t)st.st_mtime < now_s)
-			add_message(
-			    mailbox, subdir, entry->d_name, st.st_mtime);
+		    S_ISREG(st.st_mode) && is_before(&st.st_mtim, now))
+			add_message(mailbox, subdir, entry->d_name, st.st_mtim);
 	}
 	closedir(dir);
 	errno = error;
@@ -91,18 +98,24 @@ compare_messages(const void *left, const void *right)
 {
 	const struct mailbox_message *a = left, *b = right;
 
-	if (a->mtime != b->mtime)
-		return a->mtime < b->mtime ? -1 : 1;
+	if (is_before(&a->mtime, &b->mtime))
+		return -1;
+	if (is_before(&b->mtime, &a->mtime))
+		return 1;
 	return strcmp(a->path + PREFIX_LEN, b->path + PREFIX_LEN);
 }
 
 int
-mailbox_scan(struct mailbox *mailbox, int64_t now_s)
+mailbox_scan(struct mailbox *mailbox)
 {
+	struct timespec now;
+
+	if (clock_gettime(CLOCK_REALTIME, &now) == -1)
+		return -1;
 	/* new/ first: a file that is moved meanwhile is then seen twice
 	   rather than never, and one of the two can be opened */
-	if (scan_subdir(mailbox, "new", now_s) == -1 ||
-	    scan_subdir(mailbox, "cur", now_s) == -1)
+	if (scan_subdir(mailbox, "new", &now) == -1 ||
+	    scan_subdir(mailbox, "cur", &now) == -1)
 		return -1;
 	for (size_t i = 0; i < mailbox->count; i++)
 		mailbox->messages[i].path =

@@ -23,7 +23,7 @@ enum {
 };
 
 struct mailbox_message {
-	time_t mtime;
+	struct timespec mtime;
 	size_t name;      /* offset of its path in names */
 	const char *path; /* "new/X" or "cur/X", in names */
 	uint64_t octets;  /* valid if is_counted */
@@ -45,10 +45,10 @@ struct mailbox {
 void mailbox_clean_tmp(int64_t now_s);
 /*
  * Fills *mailbox, which is MAILBOX_INIT, with the files in new/ and cur/ whose
- * name does not start with a dot and that were written before now_s. Returns
- * 0, or -1 with errno.
+ * name does not start with a dot and that were written before this instant.
+ * Returns 0, or -1 with errno.
  */
-MUST_USE int mailbox_scan(struct mailbox *mailbox, int64_t now_s);
+MUST_USE int mailbox_scan(struct mailbox *mailbox);
 void mailbox_free(struct mailbox *mailbox);
 
 /* A descriptor of message number index, from 0, or -1 with errno. */

@@ -7,6 +7,7 @@ static const struct {
 	enum pop3_verb verb;
 } verbs[] = {
     {"apop", POP3_APOP},
+    {"auth", POP3_AUTH},
     {"capa", POP3_CAPA},
     {"dele", POP3_DELE},
     {"last", POP3_LAST},

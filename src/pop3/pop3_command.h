@@ -14,12 +14,14 @@ enum {
 	POP3_LINE_MAX = 512, /* bytes of a command, its line end included */
 };
 
-/* What CAPA answers, before and after the login alike. */
-#define POP3_CAPABILITIES "+OK \r\nTOP\r\nUSER\r\nUIDL\r\nPIPELINING\r\n."
+/* What CAPA answers; before the login also POP3_CAPABILITIES_LOGIN. */
+#define POP3_CAPABILITIES "TOP\r\nUSER\r\nUIDL\r\nPIPELINING\r\n"
+#define POP3_CAPABILITIES_LOGIN "SASL PLAIN\r\n"
 
 enum pop3_verb {
 	POP3_UNKNOWN,
 	POP3_APOP,
+	POP3_AUTH,
 	POP3_CAPA,
 	POP3_DELE,
 	POP3_LAST,

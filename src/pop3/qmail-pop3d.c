@@ -234,7 +234,7 @@ do_line(struct span line)
 		reply("+OK ");
 		break;
 	case POP3_CAPA:
-		reply(POP3_CAPABILITIES);
+		reply("+OK \r\n" POP3_CAPABILITIES ".");
 		break;
 	case POP3_QUIT:
 		do_quit();
@@ -270,8 +270,6 @@ serve(void)
 int
 main(int argc, char **argv)
 {
-	int64_t now_s = clock_now();
-
 	die_init("qmail-pop3d");
 	if (fd_guard_standard() == -1 || sig_ignore(SIGPIPE) == -1)
 		return 1;
@@ -288,8 +286,8 @@ main(int argc, char **argv)
 		reply("-ERR this user has no $HOME/Maildir");
 		leave();
 	}
-	mailbox_clean_tmp(now_s);
-	if (mailbox_scan(&pop3d.mailbox, now_s) == -1) {
+	mailbox_clean_tmp(clock_now());
+	if (mailbox_scan(&pop3d.mailbox) == -1) {
 		warn_sys("cannot list the messages of %s", quote(argv[1]));
 		reply("-ERR unable to scan $HOME/Maildir");
 		leave();

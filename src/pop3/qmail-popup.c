@@ -25,6 +25,7 @@
 #include "base/str.h"
 #include "mail/address.h"
 #include "pop3/pop3_command.h"
+#include "pop3/sasl_plain.h"
 
 enum {
 	AUTHORIZE_MAX_S = 1200,    /* from the banner to PASS */
@@ -38,6 +39,7 @@ static struct {
 	char in_buf[1], out_buf[1024];
 	struct str banner, line, user;
 	bool has_user;
+	int64_t deadline_ms; /* of the login */
 	char **subprogram;
 } popup = {.banner = STR_INIT, .line = STR_INIT, .user = STR_INIT};
 
@@ -151,6 +153,65 @@ do_apop(struct span argument)
 		    span_until(argument, at), span_from(argument, at + 1));
 }
 
+/* Reads up to LF. Returns 1, 0 if the line was too long and is skipped; leaves
+   at the end of the connection and when time is up. */
+static int
+read_line(void)
+{
+	bool is_too_long = false;
+
+	str_clear(&popup.line);
+	for (;;) {
+		int64_t left_s = (popup.deadline_ms - clock_mono_ms()) / 1000;
+		int byte;
+
+		if (left_s <= 0)
+			leave();
+		popup.in.timeout_s = (unsigned)left_s;
+		byte = in_byte(&popup.in);
+		if (byte == -1)
+			leave();
+		if (popup.line.len < POP3_LINE_MAX)
+			str_append_char(&popup.line, (char)byte);
+		else
+			is_too_long = true;
+		if (byte == '\n')
+			return !is_too_long;
+	}
+}
+
+/* AUTH PLAIN, with the answer in the same line or in the next. */
+static void
+do_auth(struct span argument)
+{
+	size_t at = span_find(argument, ' ');
+	struct span name =
+	    at == SPAN_NONE ? argument : span_until(argument, at);
+	struct span answer = span_from(argument, name.len), user, password;
+
+	if (!span_equal_nocase(name, SPAN_LITERAL("PLAIN"))) {
+		reply("-ERR authorization first");
+		return;
+	}
+	if (answer.len > 0) {
+		answer = span_from(answer, 1);
+	} else {
+		reply("+ ");
+		if (!read_line()) {
+			reply("-ERR line too long");
+			return;
+		}
+		/* base64 has no spaces: all that is trimmed is the line end */
+		answer = span_trim_right(str_span(&popup.line));
+		if (answer.len > 0 && answer.s[answer.len - 1] == '\r')
+			answer.len--;
+	}
+	if (sasl_plain_decode(answer, &popup.user, &user, &password) == 0)
+		authorize(user, password);
+	popup.has_user = false; /* its memory was used */
+	reply("-ERR syntax error");
+}
+
 static void
 do_line(struct span line)
 {
@@ -177,8 +238,11 @@ do_line(struct span line)
 	case POP3_APOP:
 		do_apop(argument);
 		break;
+	case POP3_AUTH:
+		do_auth(argument);
+		break;
 	case POP3_CAPA:
-		reply(POP3_CAPABILITIES);
+		reply("+OK \r\n" POP3_CAPABILITIES POP3_CAPABILITIES_LOGIN ".");
 		break;
 	case POP3_NOOP:
 		reply("+OK ");
@@ -192,38 +256,9 @@ do_line(struct span line)
 	}
 }
 
-/* Reads up to LF. Returns 1, 0 if the line was too long and is skipped; leaves
-   at the end of the connection and when time is up. */
-static int
-read_line(int64_t deadline_ms)
-{
-	bool is_too_long = false;
-
-	str_clear(&popup.line);
-	for (;;) {
-		int64_t left_s = (deadline_ms - clock_mono_ms()) / 1000;
-		int byte;
-
-		if (left_s <= 0)
-			leave();
-		popup.in.timeout_s = (unsigned)left_s;
-		byte = in_byte(&popup.in);
-		if (byte == -1)
-			leave();
-		if (popup.line.len < POP3_LINE_MAX)
-			str_append_char(&popup.line, (char)byte);
-		else
-			is_too_long = true;
-		if (byte == '\n')
-			return !is_too_long;
-	}
-}
-
 int
 main(int argc, char **argv)
 {
-	int64_t deadline_ms;
-
 	die_init("qmail-popup");
 	/* an inherited SIGCHLD that is ignored would leave nothing to wait for
 	 */
@@ -237,7 +272,7 @@ main(int argc, char **argv)
 		leave();
 	}
 	popup.subprogram = argv + 2;
-	deadline_ms = clock_mono_ms() + AUTHORIZE_MAX_S * 1000;
+	popup.deadline_ms = clock_mono_ms() + AUTHORIZE_MAX_S * 1000;
 	in_init(
 	    &popup.in, 0, AUTHORIZE_MAX_S, popup.in_buf, sizeof(popup.in_buf));
 	popup.in.tied = &popup.out;
@@ -246,7 +281,7 @@ main(int argc, char **argv)
 	out_cstr(&popup.out, "+OK ");
 	reply(popup.banner.s);
 	for (int lines = 0; lines < AUTHORIZE_MAX_LINES; lines++) {
-		if (read_line(deadline_ms))
+		if (read_line())
 			do_line(str_span(&popup.line));
 		else
 			reply("-ERR line too long");

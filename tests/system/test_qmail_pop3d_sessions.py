@@ -193,6 +193,24 @@ def test_which_files_are_messages(maildir, pop3d):
     assert uids == ["1", "2", "3", "3a"]
 
 
+def test_message_of_this_very_second(maildir, pop3d):
+    for name in ("b", "a", "c"):
+        path = maildir.path / "new" / name
+        path.write_bytes(b"x\n")
+        lib.give(path)
+        before = path.stat().st_mtime_ns
+        lib.wait_until(lambda: tick(maildir) > before, what="the file clock")
+    uids = [line.split()[1] for line in multi(pop3d(), "UIDL")]
+    assert uids == ["b", "a", "c"]
+
+
+def tick(maildir):
+    """The time that a file written now would get."""
+    path = maildir.path / "clock"
+    path.write_bytes(b"x")
+    return path.stat().st_mtime_ns
+
+
 def test_uid_is_safe_to_print(maildir, pop3d):
     maildir.add("a b\r\n.\r\n+OK\xff:2,", b"x\n")
     assert multi(pop3d(), "UIDL") == ["1 a_b__.__+OK__"]

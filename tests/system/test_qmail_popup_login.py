@@ -54,7 +54,9 @@ def test_replies(popup):
     one = popup()
     for command, reply in [
             ("NOOP", "+OK "), ("STAT", "-ERR authorization first"),
-            ("AUTH PLAIN", "-ERR authorization first"),
+            ("AUTH", "-ERR authorization first"),
+            ("AUTH LOGIN", "-ERR authorization first"),
+            ("AUTH PLAIN AA=", "-ERR syntax error"),
             ("", "-ERR authorization first"),
             ("PASS x", "-ERR USER first"), ("USER", "-ERR syntax error"),
             ("user joe", "+OK "), ("PASS", "-ERR syntax error"),
@@ -62,7 +64,11 @@ def test_replies(popup):
             ("USER " + "x" * 600, "-ERR line too long")]:
         assert one.ask(command) == reply, command
     assert one.ask("CAPA") == "+OK "
-    assert one.lines(5) == ["TOP", "USER", "UIDL", "PIPELINING", "."]
+    assert one.lines(6) == ["TOP", "USER", "UIDL", "PIPELINING", "SASL PLAIN",
+                            "."]
+    assert one.ask("AUTH PLAIN") == "+ "
+    assert one.ask("*") == "-ERR syntax error"
+    assert one.ask("PASS x") == "-ERR USER first"
     assert one.ask(b"USER joe\0x\r\n") == "-ERR syntax error"
     assert one.ask("QUIT") == "+OK "
     assert one.end() == 1
@@ -72,6 +78,8 @@ def test_replies(popup):
     ("USER joe\r\nPASS  a b \r\n", "joe~a b ~{banner}~"),
     ("USER x\r\nUSER joe\r\nPASS y\r\n", "joe~y~{banner}~"),
     ("APOP joe 0123 45\r\n", "joe~0123 45~{banner}~"),
+    ("auth plain AGpvZQBzZWNyZXQ=\r\n", "joe~secret~{banner}~"),
+    ("AUTH PLAIN\r\nAGpvZQBzZWNyZXQ=\r\n", "joe~secret~{banner}~"),
 ])
 def test_secret_on_descriptor_3(popup, script, login, want):
     one = popup(script(SHOW))
@@ -317,7 +325,8 @@ def port(home, passwd):
 
 def test_poplib(home, port):
     client = poplib.POP3("127.0.0.1", port, timeout=lib.TIMEOUT_S)
-    assert client.capa() == {"TOP": [], "USER": [], "UIDL": [], "PIPELINING": []}
+    assert client.capa() == {"TOP": [], "USER": [], "UIDL": [], "PIPELINING": [],
+                             "SASL": ["PLAIN"]}
     with pytest.raises(poplib.error_proto, match="USER first"):
         client.pass_("x")
     client.user("test")
@@ -342,6 +351,20 @@ def test_wrong_password_by_poplib(port):
     client.close()
 
 
+def test_curl(port):
+    """curl takes AUTH PLAIN, else APOP, since the banner has a time stamp."""
+    curl = shutil.which("curl")
+    if curl is None:
+        pytest.skip("curl is not installed")
+    for path, want in [("", b"1 22\r\n2 16\r\n"),
+                       ("1", b"Subject: one\r\n\r\n.dot\r\n")]:
+        done = subprocess.run(
+            [curl, "-sS", "--max-time", "60", "--user", "test:secret",
+             f"pop3://127.0.0.1:{port}/{path}"],
+            capture_output=True, timeout=lib.TIMEOUT_S)
+        assert done.stdout == want, done.stderr
+
+
 APOP = r"""#!/usr/bin/python3
 import hashlib, os, sys
 user, digest, banner = os.read(3, 512).split(b"\0")[:3]
@@ -351,21 +374,14 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-def test_curl_by_apop(home, port, script):
-    """curl always uses APOP when the banner has a time stamp; that needs a
-    subprogram that knows the plain password."""
-    curl = shutil.which("curl")
-    if curl is None:
-        pytest.skip("curl is not installed")
+def test_apop(home, port, script):
+    """With a subprogram that knows the password in clear text."""
     port = home.serve(home.bin / "qmail-popup", "pop.example", script(APOP),
                       home.bin / "qmail-pop3d", home.user_home() / "Maildir")
-    for path, want in [("", b"1 22\r\n2 16\r\n"),
-                       ("1", b"Subject: one\r\n\r\n.dot\r\n")]:
-        done = subprocess.run(
-            [curl, "-sS", "--max-time", "60", "--user", "test:secret",
-             f"pop3://127.0.0.1:{port}/{path}"],
-            capture_output=True, timeout=lib.TIMEOUT_S)
-        assert done.stdout == want, done.stderr
+    client = poplib.POP3("127.0.0.1", port, timeout=lib.TIMEOUT_S)
+    client.apop("test", "secret")
+    assert client.stat() == (2, 38)
+    client.quit()
 
 
 def test_pipelined_login(home, port):
