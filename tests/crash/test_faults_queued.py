@@ -159,8 +159,8 @@ def test_each_allocation_fails(tmp_path):
 
 
 def test_each_call_is_the_last_while_segments_are_used_again(tmp_path):
-    sweep(tmp_path, long_run, "io", "SIGKILL", KILL, 20 * STRIDE)
+    sweep(tmp_path, long_run, "io", "SIGKILL", KILL, 40 * STRIDE)
 
 
 def test_each_call_fails_while_segments_are_used_again(tmp_path):
-    sweep(tmp_path, long_run, "io", "EIO", ERRNOS["EIO"], 20 * STRIDE)
+    sweep(tmp_path, long_run, "io", "EIO", ERRNOS["EIO"], 40 * STRIDE)
