@@ -220,7 +220,7 @@ serve_request(struct control_door *door, struct control_peer *peer,
 static bool
 has_room(const struct control_door *door, const struct control_peer *peer)
 {
-	return peer->fd != -1 && !peer->blocked && !door->failed &&
+	return peer->fd != -1 && !door->failed &&
 	    peer->barrier_count < CONTROL_DOOR_BARRIERS &&
 	    !ledger_is_full(door->ledger, NULL);
 }
@@ -303,7 +303,7 @@ control_door_poll(const struct control_door *door, struct pollfd *items)
 		short events = peer->blocked ? POLLOUT : 0;
 
 		if (has_room(door, peer))
-			events = POLLIN;
+			events |= POLLIN;
 		/* without events a lost peer would wake us for nothing */
 		items[i] = (struct pollfd){
 		    .fd = events != 0 ? peer->fd : -1, .events = events};
@@ -321,7 +321,7 @@ control_door_serve(struct control_door *door, const struct pollfd *items)
 
 		if (items[i].revents == 0 || peer->fd == -1)
 			continue;
-		if (peer->blocked) {
+		if (peer->blocked && (items[i].revents & ~POLLIN) != 0) {
 			peer->blocked = false;
 			catch_up(door, peer);
 		}

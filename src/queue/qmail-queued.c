@@ -313,10 +313,11 @@ main(int argc, char **argv)
 	queue_setup_directory();
 	recovery_run(&queue.ledger, queue.options.segments, queue.options.kib);
 	queue.cleaners.done = on_cleaned;
-	if (submit_door_open(&queue.submit, queue_setup_submit_socket(),
-		&queue.ledger, clients) == -1 ||
-	    control_door_open(&queue.control, queue_setup_control_socket(),
-		&queue.ledger) == -1)
+	/* submit.sock last: whoever can reach it finds all of us at work */
+	if (control_door_open(&queue.control, queue_setup_control_socket(),
+		&queue.ledger) == -1 ||
+	    submit_door_open(&queue.submit, queue_setup_submit_socket(),
+		&queue.ledger, clients) == -1)
 		die_temp("out of memory");
 	queue.submit.committed = announce;
 	queue.submit.rules.large_bytes = queue.options.kib * 1024 / 4;

@@ -55,6 +55,7 @@ queue_setup_options(int argc, char **argv, struct queue_options *options)
 
 	*options = (struct queue_options){
 	    .segments = 4, .kib = 16 * 1024, .clients = 1000};
+	opterr = 0; /* one line is enough */
 	while ((letter = getopt(argc, argv, "n:k:c:")) != -1) {
 		switch (letter) {
 		case 'n':
