@@ -34,8 +34,9 @@ endif
 SHARED = net conf mail base
 # started once a connection or a message: no NSS, no resolver
 SMALL_PROGRAMS = \
-	accept/qmail-smtpd \
-	inject/qmail-queue inject/qmail-inject inject/sendmail \
+	accept/qmail-smtpd accept/qmail-qmtpd accept/qmail-qmqpd \
+	inject/qmail-queue inject/qmail-qmqpc inject/qmail-inject \
+	inject/sendmail \
 	local/qmail-local local/forward local/preline local/condredirect \
 	local/bouncesaying local/except local/maildirmake \
 	queue/qmail-clean \

@@ -15,10 +15,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "accept/linger.h"
 #include "accept/peer.h"
 #include "accept/smtp_config.h"
 #include "accept/smtp_session.h"
-#include "base/clock.h"
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/in.h"
@@ -27,7 +27,6 @@
 
 enum {
 	SESSION_MAX_S = 86400, /* the longest conversation */
-	LINGER_MS = 5000,      /* for the client to take our last reply */
 };
 
 static struct {
@@ -39,31 +38,11 @@ static struct {
 	char in_buf[32768], out_buf[4096];
 } smtpd;
 
-/*
- * A socket that is closed with unread bytes in it is reset, and the reset may
- * overtake our last reply. So what the client still sends is read for a while.
- */
-static void
-linger(void)
-{
-	int64_t end = clock_mono_ms() + LINGER_MS, left;
-
-	if (shutdown(1, SHUT_WR) == -1)
-		return; /* not a socket, or the client is gone */
-	while ((left = end - clock_mono_ms()) > 0) {
-		if (fd_wait_readable(0, (int)left) != 1)
-			return;
-		if (recv(0, smtpd.in_buf, sizeof(smtpd.in_buf), MSG_DONTWAIT) <=
-		    0)
-			return;
-	}
-}
-
 static int
 end(enum smtp_next next)
 {
 	if (out_flush(&smtpd.out) == 0 && !smtpd.in.eof && next != SMTP_DONE)
-		linger();
+		linger(smtpd.in_buf, sizeof(smtpd.in_buf));
 	return next == SMTP_DONE ? 0 : 1;
 }
 

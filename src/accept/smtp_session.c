@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "accept/log_line.h"
 #include "accept/own_address.h"
 #include "accept/smtp_command.h"
 #include "accept/smtp_receive.h"
@@ -36,50 +37,28 @@ reply_greeting(struct smtp_session *session, const char *code, const char *end)
 	smtp_reply(session, end);
 }
 
-static void
-log_field(struct str *line, const char *name, struct span value)
-{
-	enum {
-		SHOWN_MAX = 200 /* bytes, so that five fit into a line */
-	};
-
-	if (line->len > 0)
-		str_append_char(line, ' ');
-	str_append_cstr(line, name);
-	str_append_char(line, '=');
-	if (value.len > SHOWN_MAX)
-		value.len = SHOWN_MAX;
-	address_append_safe(line, value, true);
-}
-
 void
 smtp_log(
     const struct smtp_session *session, const struct smtp_decision *decision)
 {
 	struct str line = STR_INIT;
 
-	log_field(&line, "ip", span_of(session->peer->ip));
+	log_line_add(&line, "ip", span_of(session->peer->ip));
 	if (session->has_helo)
-		log_field(&line, "helo", str_span(&session->helo));
-	log_field(&line, "from", str_span(&session->sender));
-	log_field(&line, "to", decision->to);
+		log_line_add(&line, "helo", str_span(&session->helo));
+	log_line_add(&line, "from", str_span(&session->sender));
+	log_line_add(&line, "to", decision->to);
 	if (decision->is_message) {
-		str_append_cstr(&line, " rcpts=");
-		str_append_u64(&line, session->recipient_count);
-		str_append_cstr(&line, " size=");
-		str_append_u64(&line, decision->size_bytes);
+		log_line_add_u64(&line, "rcpts", session->recipient_count);
+		log_line_add_u64(&line, "size", decision->size_bytes);
 	}
-	log_field(&line, "result", span_of(decision->result));
-	if (decision->code != 0) {
-		str_append_cstr(&line, " code=");
-		str_append_u64(&line, decision->code);
-	}
+	log_line_add(&line, "result", span_of(decision->result));
+	if (decision->code != 0)
+		log_line_add_u64(&line, "code", decision->code);
 	if (decision->why != NULL)
-		log_field(&line, "why", span_of(decision->why));
-	if (decision->qp != 0) {
-		str_append_cstr(&line, " qp=");
-		str_append_u64(&line, decision->qp);
-	}
+		log_line_add(&line, "why", span_of(decision->why));
+	if (decision->qp != 0)
+		log_line_add_u64(&line, "qp", decision->qp);
 	warn_plain("pid=%ld %s", (long)session->pid, line.s);
 	str_free(&line);
 }
