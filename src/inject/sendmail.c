@@ -6,6 +6,7 @@
  *          bin/qmail-smtpd (-bs) or bin/qmail-qread (-bp) of the home
  * Exit:    100 wrong usage; 111 if that cannot be run; else what it exits with
  */
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,7 @@ inject(int count_recipients, char **recipients)
 static void
 set_mode(const char *letters)
 {
+	assert(letters != NULL); /* getopt gives -b its letters */
 	switch (letters[0]) {
 	case 'm':
 	case 's':
