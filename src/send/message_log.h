@@ -14,7 +14,7 @@
 #include "base/attr.h"
 #include "base/span.h"
 #include "base/str.h"
-#include "send/classify.h"
+#include "conf/classify.h"
 
 struct message_log {
 	int fd;

@@ -16,8 +16,8 @@
 #include "base/attr.h"
 #include "base/span.h"
 #include "base/str.h"
+#include "conf/classify.h"
 #include "mail/queue_file.h"
-#include "send/classify.h"
 #include "send/hosts.h"
 
 struct message;

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
-#include "send/classify.h"
+#include "conf/classify.h"
 
 enum schedule_heap {
 	SCHEDULE_LOCAL = CHANNEL_LOCAL,

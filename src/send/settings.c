@@ -2,34 +2,6 @@
 
 #include "conf/control.h"
 
-/* control/locals; without it the one name in control/me. */
-static int
-load_locals(struct control_table *locals)
-{
-	struct str me = STR_INIT;
-	int found = control_list("control/locals", locals);
-
-	if (found != 0)
-		return found;
-	found = control_line("control/me", &me);
-	if (found == 1 && control_list_of(str_span(&me), locals) == -1)
-		found = -1;
-	str_free(&me);
-	return found;
-}
-
-/* A map or list that need not be there. */
-static int
-load_optional(int (*load)(const char *, struct control_table *),
-    const char *path, struct control_table *table)
-{
-	int found = load(path, table);
-
-	if (found == 0)
-		found = control_list_of(SPAN_LITERAL(""), table);
-	return found == -1 ? -1 : 0;
-}
-
 static const char *
 load_limits(struct settings *settings)
 {
@@ -70,8 +42,6 @@ load_lines(struct settings *settings)
 	    {"control/bouncehost", "bouncehost", &settings->bouncehost},
 	    {"control/doublebouncehost", "doublebouncehost",
 		&settings->doublebouncehost},
-	    {"control/envnoathost", "envnoathost",
-		&settings->tables.envnoathost},
 	};
 	int found = control_line("control/bouncefrom", &settings->bouncefrom);
 
@@ -102,41 +72,15 @@ settings_load(struct settings *settings)
 		bad = load_limits(settings);
 	if (bad != NULL)
 		return bad;
-	if (load_locals(&settings->tables.locals) != 1)
-		return "control/locals";
-	if (load_optional(control_list, "control/percenthack",
-		&settings->tables.percenthack) == -1)
-		return "control/percenthack";
-	if (load_optional(control_map, "control/virtualdomains",
-		&settings->tables.virtualdomains) == -1)
-		return "control/virtualdomains";
-	return NULL;
+	return classify_tables_load(&settings->tables);
 }
 
 const char *
 settings_reload(struct settings *settings)
 {
-	struct control_table locals = CONTROL_TABLE_INIT;
-	struct control_table virtualdomains = CONTROL_TABLE_INIT;
-	const char *bad = NULL;
+	const char *bad = load_limits(settings);
 
-	if (load_locals(&locals) != 1)
-		bad = "control/locals";
-	else if (load_optional(control_map, "control/virtualdomains",
-		     &virtualdomains) == -1)
-		bad = "control/virtualdomains";
-	else
-		bad = load_limits(settings);
-	if (bad != NULL) {
-		control_table_free(&locals);
-		control_table_free(&virtualdomains);
-		return bad;
-	}
-	control_table_free(&settings->tables.locals);
-	control_table_free(&settings->tables.virtualdomains);
-	settings->tables.locals = locals;
-	settings->tables.virtualdomains = virtualdomains;
-	return NULL;
+	return bad != NULL ? bad : classify_tables_reload(&settings->tables);
 }
 
 void

@@ -11,7 +11,7 @@
 
 #include "base/attr.h"
 #include "base/str.h"
-#include "send/classify.h"
+#include "conf/classify.h"
 
 struct settings {
 	struct str bouncefrom, bouncehost;

@@ -1,6 +1,76 @@
-#include "send/classify.h"
+#include "conf/classify.h"
 
 #include "mail/address.h"
+
+/* control/locals; without it the one name in control/me. */
+static int
+load_locals(struct control_table *locals)
+{
+	struct str me = STR_INIT;
+	int found = control_list("control/locals", locals);
+
+	if (found != 0)
+		return found;
+	found = control_line("control/me", &me);
+	if (found == 1 && control_list_of(str_span(&me), locals) == -1)
+		found = -1;
+	str_free(&me);
+	return found;
+}
+
+/* A map or list that need not be there. */
+static int
+load_optional(int (*load)(const char *, struct control_table *),
+    const char *path, struct control_table *table)
+{
+	int found = load(path, table);
+
+	if (found == 0)
+		found = control_list_of(SPAN_LITERAL(""), table);
+	return found == -1 ? -1 : 0;
+}
+
+static const char *
+load_domains(struct control_table *locals, struct control_table *virtualdomains)
+{
+	if (load_locals(locals) != 1)
+		return "control/locals";
+	if (load_optional(
+		control_map, "control/virtualdomains", virtualdomains) == -1)
+		return "control/virtualdomains";
+	return NULL;
+}
+
+const char *
+classify_tables_load(struct classify_tables *tables)
+{
+	if (control_line_default_me("control/envnoathost", "envnoathost",
+		&tables->envnoathost) != 1)
+		return "control/envnoathost";
+	if (load_optional(control_list, "control/percenthack",
+		&tables->percenthack) == -1)
+		return "control/percenthack";
+	return load_domains(&tables->locals, &tables->virtualdomains);
+}
+
+const char *
+classify_tables_reload(struct classify_tables *tables)
+{
+	struct control_table locals = CONTROL_TABLE_INIT;
+	struct control_table virtualdomains = CONTROL_TABLE_INIT;
+	const char *bad = load_domains(&locals, &virtualdomains);
+
+	if (bad != NULL) {
+		control_table_free(&locals);
+		control_table_free(&virtualdomains);
+		return bad;
+	}
+	control_table_free(&tables->locals);
+	control_table_free(&tables->virtualdomains);
+	tables->locals = locals;
+	tables->virtualdomains = virtualdomains;
+	return NULL;
+}
 
 void
 classify_tables_free(struct classify_tables *tables)

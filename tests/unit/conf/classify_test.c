@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/attr.h"
-#include "send/classify.h"
+#include "conf/classify.h"
 
 struct row {
 	const char *what, *percenthack, *locals, *virtualdomains, *input, *want;

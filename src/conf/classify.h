@@ -1,13 +1,14 @@
 /*
  * classify - whose recipient is it: local or remote, and under which address
  *
- * Pure over control tables that the caller has read. The order of the steps:
+ * Pure over control tables, which are read once. The order of the steps:
  * envnoathost for an address without '@', percenthack as long as it applies,
  * locals, virtualdomains.
  */
-#ifndef SEND_CLASSIFY_H
-#define SEND_CLASSIFY_H
+#ifndef CONF_CLASSIFY_H
+#define CONF_CLASSIFY_H
 
+#include "base/attr.h"
 #include "base/span.h"
 #include "base/str.h"
 #include "conf/control.h"
@@ -29,6 +30,16 @@ struct classify_tables {
 		    CONTROL_TABLE_INIT                                         \
 	}
 
+/*
+ * Reads control/envnoathost, locals, percenthack and virtualdomains into
+ * *tables, which is CLASSIFY_TABLES_INIT. NULL, or the name of the file that
+ * cannot be read (or that is needed and not there); then what was read so far
+ * is still to be freed. Paths are relative to the home.
+ */
+MUST_USE const char *classify_tables_load(struct classify_tables *tables);
+/* Reads locals and virtualdomains again. As above; but after a failure the
+   tables are as they were. */
+MUST_USE const char *classify_tables_reload(struct classify_tables *tables);
 void classify_tables_free(struct classify_tables *tables);
 
 /* Replaces *to by the address that recipient is delivered under, which always
