@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "conf/routes.h"
 #include "net/connect.h"
+#include "net/tcpto.h"
 #include "remote/mx.h"
-#include "remote/tcpto.h"
 
 enum {
 	TIMEOUT_CONNECT_S = 60,

@@ -19,8 +19,8 @@
 #include "net/child.h"
 #include "net/pool.h"
 #include "net/run.h"
+#include "net/tcpto.h"
 #include "remote/remote_report.h"
-#include "remote/tcpto.h"
 
 #define WORKER "bin/qmail-remote"
 
@@ -246,7 +246,7 @@ main(int argc, char **argv)
 	    load_number("control/remotemessages", WORKER_JOBS, 1000000);
 	/* a new start is a new chance for hosts that timed out; without the
 	   table qmail-remote has no memory, but works */
-	if (tcpto_clear() == -1)
+	if (tcpto_clear(true) == -1)
 		warn_sys("cannot clear " TCPTO_PATH);
 	if (pool_open(&rspawn.pool, &plan) == -1)
 		die_sys("cannot use descriptor 0");

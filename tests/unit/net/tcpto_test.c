@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "remote/tcpto.h"
+#include "net/tcpto.h"
 
 enum {
 	NOW = 0x6b0338cb,
@@ -136,6 +136,37 @@ ignores_what_it_cannot_hold(void **state)
 	assert_false(known);
 }
 
+static void
+lists_what_is_remembered(void **state)
+{
+	struct tcpto_table table = {.len = TCPTO_SIZE};
+	struct ip first = ip_of("10.0.0.1"), second = ip_of("10.0.0.2");
+	struct tcpto_entry entry;
+	size_t at = 0;
+
+	(void)state;
+	assert_int_equal(tcpto_table_next(&table, &at, &entry), 0);
+	(void)tcpto_table_note(&table, &first, NOW - 500, true);
+	(void)tcpto_table_note(&table, &second, NOW - 400, true);
+	(void)tcpto_table_note(&table, &second, NOW, true);
+	at = 0;
+	assert_int_equal(tcpto_table_next(&table, &at, &entry), 1);
+	assert_true(ip_is_equal(&entry.ip, &first));
+	assert_int_equal(tcpto_table_next(&table, &at, &entry), 1);
+	assert_true(ip_is_equal(&entry.ip, &second));
+	assert_int_equal(entry.count, 2);
+	assert_int_equal(entry.last_s, NOW);
+	assert_int_equal(tcpto_table_next(&table, &at, &entry), 0);
+	/* a record with the count cleared is not shown */
+	(void)tcpto_table_note(&table, &first, NOW, false);
+	at = 0;
+	assert_int_equal(tcpto_table_next(&table, &at, &entry), 1);
+	assert_true(ip_is_equal(&entry.ip, &second));
+	table.len = 0;
+	at = 0;
+	assert_int_equal(tcpto_table_next(&table, &at, &entry), 0);
+}
+
 int
 main(void)
 {
@@ -144,6 +175,7 @@ main(void)
 	    cmocka_unit_test(decides),
 	    cmocka_unit_test(replaces_the_least_missed),
 	    cmocka_unit_test(ignores_what_it_cannot_hold),
+	    cmocka_unit_test(lists_what_is_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,8 +8,8 @@
  * last. The file is a memory aid: if it is missing, unreadable or locked for
  * long, nothing is remembered and nothing fails. IPv6 has no place in it.
  */
-#ifndef REMOTE_TCPTO_H
-#define REMOTE_TCPTO_H
+#ifndef NET_TCPTO_H
+#define NET_TCPTO_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,12 +44,27 @@ bool tcpto_table_is_dead(const struct tcpto_table *table, const struct ip *ip,
 size_t tcpto_table_note(struct tcpto_table *table, const struct ip *ip,
     int64_t now_s, bool timed_out);
 
-/* The same on the file of the current directory. */
+/* One record with a timeout that is still remembered. */
+struct tcpto_entry {
+	struct ip ip;
+	unsigned count; /* of timeouts, at least 1 */
+	int64_t last_s; /* when the last one was */
+};
+
+/* The next such record at or after the offset *at, which starts as 0 and moves
+   on. 1, or 0 at the end. */
+MUST_USE int tcpto_table_next(
+    const struct tcpto_table *table, size_t *at, struct tcpto_entry *entry);
+
+/* Reads the table of the current directory. 0, or -1 with errno. */
+MUST_USE int tcpto_load(struct tcpto_table *table);
+/* As the calls above, on the file of the current directory. */
 bool tcpto_is_dead(const struct ip *ip, bool *known);
 /* known is what tcpto_is_dead said: other outcomes than a timeout are only
    worth a write for addresses with a record. */
 void tcpto_note(const struct ip *ip, bool known, bool timed_out);
-/* Empties the table, making the file if need be. 0, or -1 with errno. */
-MUST_USE int tcpto_clear(void);
+/* Empties the table; with make, a file that is missing is made. 0, or -1 with
+   errno. */
+MUST_USE int tcpto_clear(bool make);
 
 #endif

@@ -1,4 +1,4 @@
-#include "remote/tcpto.h"
+#include "net/tcpto.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -117,6 +117,24 @@ tcpto_table_note(struct tcpto_table *table, const struct ip *ip, int64_t now_s,
 	return at;
 }
 
+int
+tcpto_table_next(
+    const struct tcpto_table *table, size_t *at, struct tcpto_entry *entry)
+{
+	while (*at < table->len) {
+		const char *record = table->bytes + *at;
+
+		*at += TCPTO_RECORD_SIZE;
+		if (count_of(record) == 0)
+			continue;
+		entry->ip = ip_from_bytes(4, (const unsigned char *)record);
+		entry->count = count_of(record);
+		entry->last_s = time_of(record);
+		return 1;
+	}
+	return 0;
+}
+
 /* Reads what is there; 0, or -1. */
 static int
 load(int fd, struct tcpto_table *table)
@@ -129,23 +147,29 @@ load(int fd, struct tcpto_table *table)
 	return 0;
 }
 
+int
+tcpto_load(struct tcpto_table *table)
+{
+	int fd = open(TCPTO_PATH, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int result;
+
+	if (fd == -1)
+		return -1;
+	/* unlocked: a record is written by one small write, and a wrong guess
+	   costs one connect more or a delay */
+	result = load(fd, table);
+	fd_close(fd);
+	return result;
+}
+
 bool
 tcpto_is_dead(const struct ip *ip, bool *known)
 {
 	struct tcpto_table table;
-	int fd = open(TCPTO_PATH, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	bool dead = false;
 
 	*known = false;
-	if (fd == -1)
-		return false;
-	/* unlocked: a record is written by one small write, and a wrong guess
-	   costs one connect more or a delay */
-	if (load(fd, &table) == 0)
-		dead = tcpto_table_is_dead(
-		    &table, ip, clock_now(), getpid(), known);
-	fd_close(fd);
-	return dead;
+	return tcpto_load(&table) == 0 &&
+	    tcpto_table_is_dead(&table, ip, clock_now(), getpid(), known);
 }
 
 /* Anyone who may read the file can lock it: so nobody waits for long. */
@@ -187,11 +211,11 @@ tcpto_note(const struct ip *ip, bool known, bool timed_out)
 }
 
 int
-tcpto_clear(void)
+tcpto_clear(bool make)
 {
 	static const char zero[TCPTO_SIZE];
-	int fd =
-	    open(TCPTO_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+	int fd = open(TCPTO_PATH,
+	    O_RDWR | (make ? O_CREAT : 0) | O_CLOEXEC | O_NONBLOCK, 0644);
 	int result = -1;
 
 	if (fd == -1)
