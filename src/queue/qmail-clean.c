@@ -65,7 +65,7 @@ main(int argc, char **argv)
 	for (;;) {
 		got = fd_receive_packet(0, packet, sizeof(packet), &passed);
 		fd_close(passed); /* none is expected */
-		if (got == 0)
+		if (got == 0 || (got == -1 && errno == ECONNRESET))
 			return EXIT_OK;
 		if (got == -1)
 			die_sys("cannot read from qmail-queued");

@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from lib import wait_until
-from queue_lab import (Control, Message, body_of, connect, counters, damaged, exchange, failures,
-                       ids, path_of, states, submission, submit)
+from queue_lab import (Control, Message, body_of, connect, counters, damaged, epochs, exchange,
+                       failures, ids, path_of, states, submission, submit)
 
 
 def crash(home):
@@ -352,23 +352,40 @@ def test_forged_batches_in_a_message_are_not_believed(home):
     home.start_queued("-k", "64", "-n", "3")
     control = Control(home)
     victim = submit(home, b"victim\n")
-    # a RETIRED record for every plausible epoch and number, at each sector
+    # a RETIRED record, in a batch for each of the next uses of the segments
     record = (0).to_bytes(4, "little") + bytes([5, 0, 0, 0]) + victim.to_bytes(8, "little")
-    forged = bytearray()
-    for epoch in range(2, 12):
-        for number in range(2):
-            rest = len(record).to_bytes(4, "little") + epoch.to_bytes(8, "little") + \
-                number.to_bytes(4, "little") + bytes(4) + record
-            batch = crc32c(rest, epoch).to_bytes(4, "little") + rest
-            forged += batch.ljust(512, b"\0")
-    for shift in range(512):
-        control.request(b"R", submit(home, bytes(shift) + bytes(forged)))
+
+    def forged(epoch):
+        rest = len(record).to_bytes(4, "little") + epoch.to_bytes(8, "little") + \
+            (10**6).to_bytes(4, "little") + bytes(4) + record
+        return (crc32c(rest, epoch).to_bytes(4, "little") + rest).ljust(512, b"\0")
+
+    def send(shift):
+        now = epochs(home)[-1]
+        batches = b"".join(forged(now + i) for i in range(5)) * 4
+        body = bytes(shift) + batches
+        ident = submit(home, body.ljust(12000))
+        control.request(b"R", ident)
         control.barrier()
-    crash(home)
-    control.close()
-    home.start_queued("-k", "64", "-n", "3")
-    assert victim in ids(home)
-    assert Message(home, victim).body == b"victim\n"
+        return ident
+
+    # in a batch of its own a message starts behind two heads and its envelope:
+    # make its batches start with sectors
+    for _ in range(120):
+        ident = submit(home, bytes(12000))
+    head = path_of(home, "mess", ident).read_bytes().index(b"\n") + 1
+    shift = -(24 + 16 + 4 + path_of(home, "env", ident).stat().st_size + head) % 512
+    for _ in range(20):
+        send(shift)
+    for _ in range(4):
+        crash(home)
+        control.close()
+        home.start_queued("-k", "64", "-n", "3")
+        assert victim in ids(home)
+        assert Message(home, victim).body == b"victim\n"
+        control = Control(home)
+        send(shift)
+        submit(home, b"and more\n")
 
 
 def test_another_size_of_segments_takes_over(home):
