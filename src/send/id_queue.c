@@ -26,9 +26,9 @@ id_queue_add(struct id_queue *queue, uint64_t id)
 bool
 id_queue_remove(struct id_queue *queue, uint64_t id)
 {
-	uint64_t *ids = queue->ids + queue->start;
-
 	for (size_t i = 0; i < queue->count; i++) {
+		uint64_t *ids = queue->ids + queue->start;
+
 		if (ids[i] != id)
 			continue;
 		memmove(ids + 1, ids, i * sizeof(*ids));
