@@ -3,10 +3,10 @@
  * Runs as: whoever calls it      Trusts: the servers that control/ names
  * Reads:   fd 0 the message, fd 1 the envelope, control/
  * Writes:  the network
- * Exit:    0 queued there; else a code of qmail-queue: 11 address too long,
- *          31 refused, 51 memory, 52 timeout, 54 read, 55 control files,
- *          56 socket, 61 home, 71 deferred, 72 and 73 no connection, 74
- *          connection broke, 81 bug, 91 envelope; says nothing
+ * Exit:    0 queued there; 11 address too long; 31 refused; 51 memory; 52 the
+ *          day is over; 54 read; 55 control files; 56 no socket; 61 home;
+ *          71 deferred; 72 no connection in time; 73 no connection; 74
+ *          connection broke; 81 signals; 91 envelope; says nothing
  *
  * The interface is that of qmail-queue. A netstring starts with its length, so
  * the message is collected before anything is sent. The servers are asked in

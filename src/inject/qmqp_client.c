@@ -67,20 +67,20 @@ qmqp_client_send(const struct qmqp_server *server, const struct span request[3],
 	    timeout_s < QMQP_CONNECT_S ? timeout_s : QMQP_CONNECT_S;
 	int fd = connect_tcp(&server->ip, server->port, connect_s);
 	enum qmqp_result result;
-	bool is_sent = true;
+	int sent = 0;
 
 	if (fd == -1)
 		return connect_failed(errno);
-	for (size_t i = 0; i < 3 && is_sent; i++)
-		is_sent = fd_write_timeout(fd, request[i].s, request[i].len,
-			      timeout_s) == 0;
+	for (size_t i = 0; i < 3 && sent == 0; i++)
+		sent = fd_write_timeout(
+		    fd, request[i].s, request[i].len, timeout_s);
 	/* a server may refuse, and close, before it has seen everything */
-	if (!is_sent && errno == ETIMEDOUT)
+	if (sent == -1 && errno == ETIMEDOUT)
 		result = QMQP_SILENT;
 	else
 		result = read_answer(fd, timeout_s);
 	/* but it cannot have queued what it has not got */
-	if (!is_sent && result == QMQP_QUEUED)
+	if (sent == -1 && result == QMQP_QUEUED)
 		result = QMQP_BROKEN;
 	fd_close(fd);
 	return result;

@@ -10,21 +10,21 @@
 #include "inject/qmqp_server.h"
 
 enum {
-	QMQP_CONNECT_S = 10,  /* to come to a server, or timeout_s if less */
-	QMQP_TIMEOUT_S = 60,  /* without control/timeoutqmqpc */
+	QMQP_CONNECT_S = 10,     /* to come to a server, or timeout_s if less */
+	QMQP_TIMEOUT_S = 60,     /* without control/timeoutqmqpc */
 	QMQP_ANSWER_MAX = 10000, /* bytes of an answer that are looked at */
 };
 
 /* What came of it; the numbers are exit codes of qmail-queue. */
 enum qmqp_result {
 	QMQP_QUEUED = 0,
-	QMQP_REFUSED = 31,      /* D: never */
-	QMQP_DEFERRED = 71,     /* Z: later */
-	QMQP_NO_SOCKET = 56,    /* this machine could not try */
-	QMQP_NO_TIME = 72,      /* no connection in time */
+	QMQP_REFUSED = 31,   /* D: never */
+	QMQP_DEFERRED = 71,  /* Z: later */
+	QMQP_NO_SOCKET = 56, /* this machine could not try */
+	QMQP_NO_TIME = 72,   /* no connection in time */
 	QMQP_NO_CONNECTION = 73,
-	QMQP_BROKEN = 74,       /* the server answered, but not with a verdict */
-	QMQP_SILENT = -1,       /* the connection broke before an answer */
+	QMQP_BROKEN = 74, /* the server answered, but not with a verdict */
+	QMQP_SILENT = -1, /* the connection broke before an answer */
 };
 
 /*

@@ -46,8 +46,8 @@ qmqp_server_parse(struct span line, struct qmqp_server *server)
 	end = span_find(word, ']');
 	if (word.len > 0 && word.s[0] == '[') {
 		if (end == SPAN_NONE ||
-		    ip_parse_literal(
-			span_until(word, end + 1), &server->ip) == -1)
+		    ip_parse_literal(span_until(word, end + 1), &server->ip) ==
+			-1)
 			return -1;
 		return parse_port(
 		    span_from(word, end + 1), true, &server->port);
