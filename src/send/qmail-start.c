@@ -3,6 +3,7 @@
  * Usage:   qmail-start [defaultdelivery [logger arg ...]]
  * Runs as: root, or one ordinary user for everything
  * Trusts:  its arguments and environment
+ * Reads:   nothing    Writes: the log
  * Starts:  logger (qmaill:nofiles): 0 the log
  *          qmail-lspawn (root:qmail): 0 socket to qmail-send, 1 and 2 log
  *          qmail-rspawn (qmailr:nofiles): the same
