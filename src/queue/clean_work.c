@@ -19,20 +19,6 @@ struct touched {
 	bool split[QUEUE_KINDS][QUEUE_FILE_SPLIT];
 };
 
-/* 1 synced, 0 it is not there, -1. */
-static int
-sync_file(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	int result;
-
-	if (fd == -1)
-		return errno == ENOENT ? 0 : -1;
-	result = fsync(fd);
-	fd_close(fd);
-	return result == -1 ? -1 : 1;
-}
-
 static int
 remove_all(const struct clean_job *job, struct str *what)
 {
@@ -50,11 +36,11 @@ static int
 sync_tmp(const struct clean_job *job, struct str *what)
 {
 	store_tmp_path(what, job->a, false);
-	if (sync_file(what->s) != 1)
+	if (store_sync_file(what->s) != 1)
 		return -1;
 	if (job->b == 1) {
 		store_tmp_path(what, job->a, true);
-		if (sync_file(what->s) != 1)
+		if (store_sync_file(what->s) != 1)
 			return -1;
 	}
 	str_format(what, "tmp");
@@ -70,7 +56,7 @@ sync_message(uint64_t id, struct touched *touched, struct str *what)
 		int synced;
 
 		queue_file_path(what, (enum queue_kind)kind, id);
-		synced = sync_file(what->s);
+		synced = store_sync_file(what->s);
 		if (synced == -1)
 			return -1;
 		if (synced == 1)

@@ -9,6 +9,7 @@
 #include "base/die.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "queue/store.h"
 
 #define ID_MAX (UINT64_MAX / 2)
 
@@ -163,4 +164,25 @@ int
 inventory_clear_directory(const char *path)
 {
 	return for_each_name(path, remove_name, (void *)(uintptr_t)path);
+}
+
+static int
+set_name_aside(void *owner, const char *name)
+{
+	const char *directory = owner;
+	struct str path = STR_INIT;
+	int result;
+
+	str_format(&path, "%s/%s", directory, name);
+	result = store_set_aside(path.s);
+	if (result == -1 && errno == ENOENT)
+		result = 0;
+	str_free(&path);
+	return result;
+}
+
+int
+inventory_set_aside_directory(const char *path)
+{
+	return for_each_name(path, set_name_aside, (void *)(uintptr_t)path);
 }

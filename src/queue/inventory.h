@@ -29,5 +29,7 @@ void inventory_free(struct inventory *inventory);
 
 /* Removes every file of a directory. 0, or -1 with errno. */
 MUST_USE int inventory_clear_directory(const char *path);
+/* Moves every file of a directory to damaged/. 0, or -1 with errno. */
+MUST_USE int inventory_set_aside_directory(const char *path);
 
 #endif

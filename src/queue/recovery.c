@@ -26,7 +26,7 @@ struct recovery {
 	struct inventory inventory;
 	struct id_table states;
 	bool failed; /* a qmail-clean could not do its work */
-	size_t live_count, gone_count, leftover_count;
+	size_t live_count, gone_count, leftover_count, kept_count;
 };
 
 /* ---- messages that the journal names ------------------------------------ */
@@ -120,10 +120,26 @@ redo_journal(struct recovery *recovery)
 
 /* ---- files that it does not name ---------------------------------------- */
 
+/* A message whose record may have been lost: rather twice than never. */
+static void
+keep_if_whole(struct recovery *recovery, uint64_t id)
+{
+	int whole = restore_unrecorded(id);
+
+	if (whole == -1)
+		die_sys("cannot check message %llu", (unsigned long long)id);
+	id_table_put(&recovery->states, id, whole ? STATE_LIVE : STATE_GONE);
+	recovery->kept_count++;
+	if (whole == 1)
+		warn_plain("message %llu is not in the journal, which is "
+			   "damaged, but it is whole: kept",
+		    (unsigned long long)id);
+}
+
 /*
  * An id that the journal does not know is either older than all of it: then it
  * was checkpointed, and both files must be there; or it is not: then nobody
- * was told that it is accepted.
+ * was told that it is accepted, unless the journal has lost its record.
  */
 static void
 judge_file(struct recovery *recovery, enum queue_kind kind, uint64_t id)
@@ -133,6 +149,10 @@ judge_file(struct recovery *recovery, enum queue_kind kind, uint64_t id)
 
 	if (id_table_get(&recovery->states, id) != NULL)
 		return; /* known, and dealt with */
+	if (recovery->replay.damaged) {
+		keep_if_whole(recovery, id);
+		return;
+	}
 	if (id >= recovery->replay.base_id) {
 		recovery->leftover_count++;
 		if (store_remove(kind, id) == -1)
@@ -160,7 +180,8 @@ judge_files(struct recovery *recovery)
 			judge_file(
 			    recovery, (enum queue_kind)kind, list->ids[i]);
 	}
-	if (inventory_clear_directory("tmp") == -1)
+	if ((recovery->replay.damaged ? inventory_set_aside_directory("tmp")
+				      : inventory_clear_directory("tmp")) == -1)
 		die_sys("cannot clear queue/tmp");
 }
 
@@ -171,7 +192,7 @@ sync_directories(const struct recovery *recovery)
 	struct str path = STR_INIT;
 
 	if (recovery->leftover_count == 0 && recovery->gone_count == 0 &&
-	    recovery->live_count == 0)
+	    recovery->live_count == 0 && recovery->kept_count == 0)
 		return;
 	for (int kind = 0; kind < QUEUE_KINDS; kind++) {
 		for (int split = 0; split < QUEUE_FILE_SPLIT; split++) {

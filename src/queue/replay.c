@@ -165,7 +165,8 @@ add_record(struct replay *replay, const struct journal_record *record)
 	replay->record_count++;
 }
 
-static void
+/* Adds the records of a segment. True if it is damaged. */
+static bool
 collect(struct replay *replay, const struct replay_segment *segment)
 {
 	struct journal_record record;
@@ -175,7 +176,7 @@ collect(struct replay *replay, const struct replay_segment *segment)
 
 	if (journal_scan_begin(&scan, str_span(&segment->bytes)) !=
 	    JOURNAL_HEADER_OK)
-		return;
+		return true;
 	while (journal_scan_batch(&scan, &records) == 1) {
 		while ((more = journal_record_next(&records, &record)) == 1)
 			add_record(replay, &record);
@@ -187,10 +188,12 @@ collect(struct replay *replay, const struct replay_segment *segment)
 			   "what is readable is kept",
 		    segment->slot, scan.skipped);
 	/* only the newest may end without a word */
-	if (!scan.sealed && segment->header.epoch != replay->epoch)
-		warn_plain("queue/journal/%zu is damaged: its end is missing; "
-			   "what is readable is kept",
-		    segment->slot);
+	if (scan.sealed || segment->header.epoch == replay->epoch)
+		return scan.skipped > 0;
+	warn_plain("queue/journal/%zu is damaged: its end is missing; "
+		   "what is readable is kept",
+	    segment->slot);
+	return true;
 }
 
 static int
@@ -216,14 +219,19 @@ replay_run(struct replay *replay)
 	for (size_t i = 0; i < replay->segment_count; i++) {
 		const struct replay_segment *s = &replay->segments[i];
 
+		if (s->state == JOURNAL_HEADER_BAD)
+			replay->damaged = true;
 		if (!s->live)
 			continue;
-		if (s->header.epoch != expected)
+		if (s->header.epoch != expected) {
+			replay->damaged = true;
 			warn_plain("queue/journal is damaged: no segment has "
 				   "epoch %llu",
 			    (unsigned long long)expected);
+		}
 		expected = s->header.epoch + 1;
-		collect(replay, s);
+		if (collect(replay, s))
+			replay->damaged = true;
 	}
 	if (replay->record_count > 0)
 		qsort(replay->records, replay->record_count,

@@ -36,11 +36,12 @@ struct replay {
 	uint64_t low;     /* the highest known low epoch */
 	uint64_t base_id; /* of the oldest live segment; UINT64_MAX: none */
 	uint64_t next_id; /* above every id that the journal has seen */
+	bool damaged;     /* records are missing that may have been durable */
 };
 
 #define REPLAY_INIT                                                            \
 	{                                                                      \
-		NULL, 0, NULL, 0, 0, 0, 0, UINT64_MAX, 1                       \
+		NULL, 0, NULL, 0, 0, 0, 0, UINT64_MAX, 1, false                \
 	}
 
 /* Adds the content of a segment; takes bytes over. */

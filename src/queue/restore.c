@@ -115,6 +115,24 @@ check_files(uint64_t id)
 	return result;
 }
 
+int
+restore_unrecorded(uint64_t id)
+{
+	struct str path = STR_INIT;
+	int whole = check_files(id), result = 0;
+
+	if (whole == -1 && errno != ENOENT)
+		return -1;
+	if (whole != 1)
+		return set_aside(id);
+	for (int kind = 0; kind < QUEUE_KINDS && result != -1; kind++) {
+		queue_file_path(&path, (enum queue_kind)kind, id);
+		result = store_sync_file(path.s);
+	}
+	str_free(&path);
+	return result == -1 ? -1 : 1;
+}
+
 static int
 restore_large(uint64_t id, const struct journal_large *large)
 {

@@ -14,4 +14,11 @@
  */
 MUST_USE int restore_message(const struct journal_record *record);
 
+/*
+ * For a message that a damaged journal does not name, though it may have been
+ * accepted. Returns 1 if its files are whole, and makes them durable; 0 if
+ * not: what there is was moved to damaged/; -1 with errno.
+ */
+MUST_USE int restore_unrecorded(uint64_t id);
+
 #endif

@@ -235,6 +235,19 @@ store_has(enum queue_kind kind, uint64_t id)
 	return result;
 }
 
+int
+store_sync_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int result;
+
+	if (fd == -1)
+		return errno == ENOENT ? 0 : -1;
+	result = fsync(fd);
+	fd_close(fd);
+	return result == -1 ? -1 : 1;
+}
+
 /* ---- tmp ---------------------------------------------------------------- */
 
 void

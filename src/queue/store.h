@@ -44,6 +44,9 @@ void store_discard(enum queue_kind kind, uint64_t id);
 /* 1 it exists, 0 it does not, -1. */
 MUST_USE int store_has(enum queue_kind kind, uint64_t id);
 
+/* Makes the content of a file durable. 1; 0 if it is not there; -1. */
+MUST_USE int store_sync_file(const char *path);
+
 /* tmp/NUMBER, or tmp/NUMBER.env */
 void store_tmp_path(struct str *path, uint64_t number, bool env);
 MUST_USE int store_tmp_create(uint64_t number, bool env); /* a descriptor */

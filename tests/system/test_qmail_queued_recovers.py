@@ -296,6 +296,28 @@ def test_a_damaged_batch_in_the_middle_costs_only_itself(home):
         assert path_of(home, "mess", ident).read_bytes() == before[ident]
 
 
+@pytest.mark.parametrize("place", ["batch", "header"])
+def test_a_message_whose_record_is_damaged_is_kept_if_it_is_whole(home, place):
+    """Its plain files are there: rather than as never accepted, it counts as
+    accepted. What is not whole is set aside, not removed."""
+    home.start_queued()
+    made = [submit(home, body_of(i)) for i in range(4)]
+    crash(home)
+    path = newest(home)
+    data = bytearray(path.read_bytes())
+    for what in (b"Subject: 1\n", b"Subject: 2\n") if place == "batch" else (b"CQJRNL01",):
+        data[data.index(what)] ^= 1
+    path.write_bytes(data)
+    torn = path_of(home, "mess", made[2])
+    torn.write_bytes(torn.read_bytes()[:-1])
+    home.start_queued()
+    assert ids(home) == ids(home, "mess") == set(made) - {made[2]}
+    assert f"message {made[1]} is not in the journal" in home.log("queued")
+    assert {f"{k}.{made[2] % 32}.{made[2]}" for k in ("env", "mess")} <= set(damaged(home))
+    home.restart("queued")
+    assert ids(home) == set(made) - {made[2]}
+
+
 def test_a_torn_last_batch_is_nobodys(home):
     home.start_queued()
     made = [submit(home, body_of(i)) for i in range(3)]
