@@ -27,7 +27,13 @@ control_home_path(void)
 int
 control_home(void)
 {
-	return chdir(control_home_path());
+	const char *home = control_home_path();
+
+	if (home[0] != '/') {
+		errno = EINVAL;
+		return -1;
+	}
+	return chdir(home);
 }
 
 int

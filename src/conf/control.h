@@ -22,7 +22,8 @@ enum {
 
 /* QMAILHOME, or the directory that conf-qmail named. Static or environment. */
 const char *control_home_path(void);
-/* Changes to it. 0, or -1 with errno. */
+/* Changes to it. 0, or -1 with errno; EINVAL if QMAILHOME is no absolute path
+   (a program that this one starts would look for it somewhere else). */
 MUST_USE int control_home(void);
 
 /* Replace *value, except when they return 0 or -1. path: "control/me". */

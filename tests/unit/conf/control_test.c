@@ -281,6 +281,10 @@ test_home(void **state)
 	assert_int_equal(setenv("QMAILHOME", "/nonexistent", 1), 0);
 	assert_int_equal(control_home(), -1);
 	assert_int_equal(errno, ENOENT);
+	/* a program that is started from there would look elsewhere */
+	assert_int_equal(setenv("QMAILHOME", "tmp", 1), 0);
+	assert_int_equal(control_home(), -1);
+	assert_int_equal(errno, EINVAL);
 }
 
 int
