@@ -48,8 +48,8 @@ LARGE_PROGRAMS = \
 	local/qmail-lspawn local/qmail-getpw \
 	remote/qmail-rspawn remote/qmail-remote \
 	pop3/qmail-checkpass \
-	admin/qmail-conf admin/qmail-newu admin/qmail-tcpto \
-	admin/qmail-tcpok
+	admin/qmail-conf admin/qmail-newu admin/qmail-newmrh \
+	admin/qmail-tcpto admin/qmail-tcpok
 LIBS_remote/qmail-remote = -lresolv
 LIBS_pop3/qmail-checkpass = -lcrypt
 LIBS_admin/qmail-conf = -lcrypt
