@@ -25,7 +25,8 @@
 enum {
 	FRAMED_ADDRESS_MAX = 999, /* bytes of an address */
 	FRAMED_CHUNK_MAX = 32768, /* bytes of a message at a time */
-	/* bytes of all recipients of a message, netstring and all */
+	/* bytes of all addresses of a message, with what a netstring, and
+	   RELAYCLIENT, add to each */
 	FRAMED_RECIPIENTS_SIZE_MAX = 32 * 1024 * 1024,
 };
 

@@ -201,7 +201,7 @@ receive_recipients(struct qmtp_session *session, bool *is_trouble)
 		result = framed_mail_read_address(mail, max, &is_good);
 		if (result != FRAME_OK)
 			break;
-		mail->recipients_size += before - frame_left(frame);
+		mail->recipients_size += before - frame_left(frame) + extra;
 		if (extra > FRAMED_ADDRESS_MAX)
 			is_good = false;
 		if (take_recipient(session, is_good) == -1) {

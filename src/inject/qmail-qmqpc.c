@@ -6,7 +6,8 @@
  * Exit:    0 queued there; 11 address too long; 31 refused; 51 memory; 52 the
  *          day is over; 54 read; 55 control files; 56 no socket; 61 home;
  *          71 deferred; 72 no connection in time; 73 no connection; 74
- *          connection broke; 81 signals; 91 envelope; says nothing
+ *          connection broke; 81 signals or descriptor 2; 91 envelope; says
+ * nothing
  *
  * The interface is that of qmail-queue. A netstring starts with its length, so
  * the message is collected before anything is sent. The servers are asked in
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/die.h"
+#include "base/fd.h"
 #include "base/sig.h"
 #include "base/str.h"
 #include "conf/control.h"
@@ -237,6 +239,8 @@ main(void)
 	/* a closed one would become our own socket, and be read as input */
 	if (fcntl(0, F_GETFD) == -1 || fcntl(1, F_GETFD) == -1)
 		_exit(EXIT_READ);
+	if (fd_guard_standard() == -1)
+		_exit(EXIT_BUG);
 	if (control_home() == -1)
 		_exit(EXIT_HOME);
 	load_control();

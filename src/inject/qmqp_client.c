@@ -74,11 +74,9 @@ qmqp_client_send(const struct qmqp_server *server, const struct span request[3],
 	for (size_t i = 0; i < 3 && sent == 0; i++)
 		sent = fd_write_timeout(
 		    fd, request[i].s, request[i].len, timeout_s);
-	/* a server may refuse, and close, before it has seen everything */
-	if (sent == -1 && errno == ETIMEDOUT)
-		result = QMQP_SILENT;
-	else
-		result = read_answer(fd, timeout_s);
+	/* a server may refuse before it has seen everything, and close or
+	   read no more; its words are here already then */
+	result = read_answer(fd, sent == -1 ? 1 : timeout_s);
 	/* but it cannot have queued what it has not got */
 	if (sent == -1 && result == QMQP_QUEUED)
 		result = QMQP_BROKEN;

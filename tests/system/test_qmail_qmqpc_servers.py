@@ -169,10 +169,19 @@ def test_answer_before_the_message_was_read(home, server):
     assert run(home, b"x" * 100, servers=[one.line]) == 31
 
 
+def test_refusal_by_a_server_that_reads_no_further(home, server):
+    first, second = server(ns("Dtoo big"), after=1, hold=True), server()
+    home.write_control("timeoutqmqpc", "1")
+    assert run(home, b"x" * 50000000, servers=[first.line, second.line]) == 31
+    assert second.got == []
+
+
 def test_early_yes_is_not_believed(home, server):
     one = server(K, after=1, hold=True)
     home.write_control("timeoutqmqpc", "1")
-    assert run(home, b"x" * 50000000, servers=[one.line]) == 74
+    second = server()
+    assert run(home, b"x" * 50000000, servers=[one.line, second.line]) == 74
+    assert second.got == []
 
 
 # ---- which server -------------------------------------------------------------------
@@ -285,6 +294,12 @@ def test_envelopes(home, server, envelope, code):
     one = server()
     assert run(home, envelope=envelope, servers=[one.line]) == code
     assert len(one.got) == (code == 0)
+
+
+def test_closed_stderr(home, server):
+    one = server()
+    assert run(home, servers=[one.line], preexec_fn=lambda: os.close(2)) == 0
+    assert one.got == [WHOLE]
 
 
 @pytest.mark.parametrize("closed", [0, 1])

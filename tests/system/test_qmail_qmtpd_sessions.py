@@ -261,6 +261,21 @@ def test_many_recipients(qmtpd):
     assert one.queue.message[1] == names
 
 
+@pytest.mark.parametrize("relay", ["", "r" * 99])
+def test_too_many_bytes_of_recipients(qmtpd, relay):
+    """32 MiB count, with what RELAYCLIENT adds; the rest is for later."""
+    size = 999 - len(relay)
+    one = qmtpd(RELAYCLIENT=relay)
+    one.send(qmtp(b"x\n", "s@x", [b"a" * size] * 34000))
+    verdicts = split(one.rest())
+    good = 32 * 1024 * 1024 // (999 + len("999:,"))
+    assert len(verdicts) == 34000
+    assert {v[:1] for v in verdicts[:good]} == {b"K"}
+    assert set(verdicts[good:]) == {b"Zsorry, too many recipients (#4.5.3)"}
+    assert len(one.queue.message[1]) == good
+    assert "why=recipients" in one.log()
+
+
 def test_log_of_many_refusals_is_bounded(qmtpd):
     one = qmtpd()
     one.send(qmtp(b"x\n", "s@x", ["a@b"] * 5000))
