@@ -55,6 +55,9 @@ LIBS_remote/qmail-remote = -lresolv
 LIBS_pop3/qmail-checkpass = -lcrypt
 LIBS_admin/qmail-conf = -lcrypt
 
+# other names of sendmail, which goes by the name that it is called by
+SENDMAIL_LINKS = mailq newaliases
+
 PROGRAMS = $(SMALL_PROGRAMS) $(LARGE_PROGRAMS)
 FOLDERS = accept inject queue send local remote pop3 admin
 PROGRAM_SOURCES = $(PROGRAMS:%=src/%.c)
@@ -63,7 +66,7 @@ BINARIES = $(foreach p,$(PROGRAMS),$(BIN)/$(notdir $(p)))
 
 .PHONY: all clean install users check-install demo demo-needs demo-stop check \
 	unit lint fuzz fuzz-replay san
-all: $(BINARIES)
+all: $(BINARIES) $(SENDMAIL_LINKS:%=$(BIN)/%)
 
 # ---- rules for one flavour -----------------------------------------------
 # $(1) flavour, $(2) compiler, $(3) linker, $(4) its programs, $(5) where to
@@ -92,6 +95,9 @@ $(5)/$(notdir $(p)): $(BUILD)/$(1)/$(p).o \
 endef
 $(eval $(call flavour,small,$(SMALL_CC),$(SMALL_LD),$(SMALL_PROGRAMS),$(BIN)))
 $(eval $(call flavour,large,$(CC),$(LD),$(LARGE_PROGRAMS),$(BIN)))
+
+$(SENDMAIL_LINKS:%=$(BIN)/%): $(BIN)/sendmail
+	@ln -sf sendmail $@
 
 # The home and the account names, as C literals.
 $(BUILD)/config.h: conf-qmail $(CONF_USERS) tools/config-header

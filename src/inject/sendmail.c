@@ -4,7 +4,8 @@
  * Runs as: the invoking user    Trusts: arguments, environment
  * Reads:   nothing              Writes: nothing; it becomes bin/qmail-inject,
  *          bin/qmail-smtpd (-bs) or bin/qmail-qread (-bp) of the home
- * Exit:    100 wrong usage; 111 if that cannot be run; else what it exits with
+ * Exit:    0 a queue run (-q) was asked for; 100 wrong usage; 111 if that
+ * cannot be run; else what it exits with
  */
 #include <assert.h>
 #include <stdbool.h>
@@ -26,6 +27,7 @@ static const char usage[] = "sendmail [-t] [-f sender] [-F name] [-bm|-bp|-bs] "
 static struct {
 	const char *sender, *name;
 	bool from_header; /* -t */
+	bool run_queue;   /* -q */
 	char mode;        /* the letter of -b */
 } sendmail = {.mode = 'm'};
 
@@ -172,6 +174,9 @@ set_option(char letter, const char *argument)
 	case 'b':
 		set_mode(argument);
 		break;
+	case 'q':
+		sendmail.run_queue = true;
+		break;
 	default:
 		break; /* known, and without a meaning here */
 	}
@@ -201,8 +206,10 @@ parse_options(int argc, char **argv)
 				set_option(*word, NULL);
 				continue;
 			}
-			if (strchr(with_rest, *word) != NULL)
+			if (strchr(with_rest, *word) != NULL) {
+				set_option(*word, word + 1);
 				break;
+			}
 			if (strchr(with_argument, *word) == NULL)
 				die_usage(usage);
 			if (word[1] != '\0')
@@ -237,5 +244,9 @@ main(int argc, char **argv)
 		become_alone("qmail-qread");
 	if (sendmail.mode == 's')
 		serve_smtp();
+	/* a queue run; qmail-send looks after the queue without being asked,
+	   and what is on descriptor 0 is no message */
+	if (sendmail.run_queue && first == argc && !sendmail.from_header)
+		return EXIT_OK;
 	inject(argc - first, argv + first);
 }

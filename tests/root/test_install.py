@@ -36,6 +36,20 @@ def test_check_install_names_each_difference(installation):
     installation.make("check-install")
 
 
+def test_links_are_installed_and_checked(installation):
+    mailq = installation.home / "bin/mailq"
+    assert os.readlink(mailq) == "sendmail"
+    assert os.readlink(installation.home / "bin/newaliases") == "sendmail"
+    mailq.unlink()
+    done = installation.make("check-install", check=False)
+    assert done.returncode != 0 and f"{mailq}: missing" in done.stdout
+    mailq.symlink_to("qmail-inject")
+    done = installation.make("check-install", check=False)
+    assert f"{mailq}: does not point to sendmail" in done.stdout
+    installation.make("install")
+    installation.make("check-install")
+
+
 def test_make_users_leaves_existing_accounts_alone(installation):
     before = sh("getent", "passwd", NAMES["alias"]).stdout
     done = make("users")

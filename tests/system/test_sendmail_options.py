@@ -140,6 +140,28 @@ def test_queue_listing(sendmail, args, name):
 
 
 @pytest.mark.parametrize("args", [
+    ["-q"], ["-q30m"], ["-qRexample.org"], ["-Ac", "-q", "-v"], ["-bm", "-q"]])
+def test_queue_run_takes_no_message(sendmail, args):
+    done = sendmail.run(*args)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_queue_run_beside_a_message(sendmail):
+    assert sendmail.became("-q", "-t")[:2] == ("qmail-inject", ["-H", "--"])
+
+
+@pytest.mark.parametrize("args, words", [
+    (["-bd"], b"-bd: mail comes in through tcpserver"),
+    (["-bd", "-q15m"], b"-bd: "),
+    (["-bi"], b"-bi: there is no aliases database"),
+    (["-bv", "a@b"], b"-bv: addresses are not verified")])
+def test_refusals_say_why(sendmail, args, words):
+    done = sendmail.run(*args)
+    assert (done.returncode, done.stdout) == (100, b"")
+    assert done.stderr.startswith(b"sendmail: fatal: " + words)
+
+
+@pytest.mark.parametrize("args", [
     ["-bd"], ["-bi"], ["-bv", "a"], ["-bt"], ["-bD"], ["-bz"], ["-b"], ["-f"],
     ["-F"], ["-z"], ["-iz"], ["-o"], ["-w", "a"]])
 def test_wrong_usage(sendmail, args):
