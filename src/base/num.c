@@ -37,3 +37,15 @@ num_parse_u64(struct span text, uint64_t *value)
 	*value = sum;
 	return 0;
 }
+
+struct span
+num_format(char room[NUM_DIGITS], uint64_t value)
+{
+	size_t i = NUM_DIGITS;
+
+	do {
+		room[--i] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value != 0);
+	return (struct span){room + i, NUM_DIGITS - i};
+}

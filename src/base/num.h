@@ -17,4 +17,11 @@ MUST_USE int num_parse_u64(struct span text, uint64_t *value);
  */
 size_t num_leading_u64(struct span text, uint64_t *value);
 
+enum {
+	NUM_DIGITS = 20, /* of the largest number */
+};
+
+/* The decimal digits of value, at the end of room; borrowed from it. */
+struct span num_format(char room[NUM_DIGITS], uint64_t value);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/num.h"
 
 void
 out_init(struct out *a, int fd, unsigned timeout_s, char *buf, size_t size)
@@ -71,12 +72,7 @@ out_span(struct out *a, struct span b)
 void
 out_u64(struct out *a, uint64_t number)
 {
-	char digits[20];
-	size_t i = sizeof(digits);
+	char room[NUM_DIGITS];
 
-	do {
-		digits[--i] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number != 0);
-	out_write(a, digits + i, sizeof(digits) - i);
+	out_span(a, num_format(room, number));
 }

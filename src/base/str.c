@@ -8,6 +8,7 @@
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "base/num.h"
 
 char str_nothing[1];
 
@@ -128,14 +129,9 @@ str_append_char(struct str *a, char byte)
 void
 str_append_u64(struct str *a, uint64_t number)
 {
-	char digits[20];
-	size_t i = sizeof(digits);
+	char room[NUM_DIGITS];
 
-	do {
-		digits[--i] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number != 0);
-	str_append(a, digits + i, sizeof(digits) - i);
+	str_append_span(a, num_format(room, number));
 }
 
 static void append_format(struct str *a, const char *format, va_list args)

@@ -65,12 +65,7 @@ netstring_append(struct str *to, struct span body)
 void
 netstring_append_u64(struct str *to, uint64_t number)
 {
-	char digits[20];
-	size_t i = sizeof(digits);
+	char room[NUM_DIGITS];
 
-	do {
-		digits[--i] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number != 0);
-	netstring_append(to, (struct span){digits + i, sizeof(digits) - i});
+	netstring_append(to, num_format(room, number));
 }
