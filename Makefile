@@ -37,7 +37,7 @@ SMALL_PROGRAMS = \
 	accept/qmail-smtpd accept/qmail-qmtpd accept/qmail-qmqpd \
 	inject/qmail-queue inject/qmail-qmqpc inject/qmail-inject \
 	inject/sendmail inject/predate inject/datemail \
-	inject/mailsubj \
+	inject/mailsubj inject/rmail \
 	local/qmail-local local/forward local/preline local/condredirect \
 	local/bouncesaying local/except local/maildirmake \
 	queue/qmail-clean \
