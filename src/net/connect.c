@@ -48,28 +48,54 @@ finish_connect(int fd, unsigned timeout_s)
 	return 0;
 }
 
-int
-connect_tcp(const struct ip *ip, unsigned port, unsigned timeout_s)
+/* Connects the new socket fd. 0, or -1 with errno. */
+static int
+connect_socket(int fd, const struct ip *ip, unsigned port, unsigned timeout_s)
 {
 	struct sockaddr_storage address;
 	socklen_t len = ip_to_sockaddr(ip, port, &address);
-	int on = 1, fd = open_socket(ip, SOCK_STREAM);
+	int on = 1;
 
-	if (fd == -1)
-		return -1;
 	if (connect(fd, (struct sockaddr *)&address, len) == -1) {
 		/* after EINTR the kernel goes on connecting as well */
 		if (errno != EINPROGRESS && errno != EINTR)
-			goto fail;
+			return -1;
 		if (finish_connect(fd, timeout_s) == -1)
-			goto fail;
+			return -1;
 	}
 	/* only speed depends on it */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return 0;
+}
+
+int
+connect_tcp(const struct ip *ip, unsigned port, unsigned timeout_s)
+{
+	int fd = open_socket(ip, SOCK_STREAM);
+
+	if (fd != -1 && connect_socket(fd, ip, port, timeout_s) == -1) {
+		fd_close(fd);
+		return -1;
+	}
 	return fd;
-fail:
-	fd_close(fd);
-	return -1;
+}
+
+int
+connect_tcp_from(const struct ip *from, const struct ip *ip, unsigned port,
+    unsigned timeout_s)
+{
+	struct sockaddr_storage own;
+	socklen_t len = ip_to_sockaddr(from, 0, &own);
+	int fd = open_socket(ip, SOCK_STREAM);
+
+	if (fd == -1)
+		return -1;
+	if (bind(fd, (struct sockaddr *)&own, len) == -1 ||
+	    connect_socket(fd, ip, port, timeout_s) == -1) {
+		fd_close(fd);
+		return -1;
+	}
+	return fd;
 }
 
 bool

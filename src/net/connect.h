@@ -16,6 +16,9 @@
  */
 MUST_USE int connect_tcp(
     const struct ip *ip, unsigned port, unsigned timeout_s);
+/* The same, from an own address. */
+MUST_USE int connect_tcp_from(const struct ip *from, const struct ip *ip,
+    unsigned port, unsigned timeout_s);
 
 /* True if this machine has a route to ip. Sends nothing. */
 bool connect_has_route(const struct ip *ip);

@@ -1,5 +1,5 @@
 /*
- * dns - asks the resolver for MX, A and AAAA records
+ * dns - asks the resolver for MX, PTR, A and AAAA records
  *
  * Uses libc's resolver for the transport (UDP, then TCP if the answer was cut;
  * answers up to 64 KiB) and dns_answer for the content. Search lists are not

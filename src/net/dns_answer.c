@@ -203,7 +203,7 @@ read_data(const struct cursor *answer, const struct resource *r, unsigned type,
 		    take_u16(&c, &record->preference) == -1)
 			return -1;
 		/* fall through */
-	default: /* CNAME */
+	default: /* CNAME, PTR */
 		if (take_name(&c, record->name) == -1 ||
 		    c.at != r->data + r->data_len)
 			return -1;

@@ -22,6 +22,7 @@ enum {
 	DNS_RECORDS_MAX = 5000, /* kept of one answer; no answer has more */
 	DNS_TYPE_A = 1,
 	DNS_TYPE_CNAME = 5,
+	DNS_TYPE_PTR = 12,
 	DNS_TYPE_MX = 15,
 	DNS_TYPE_AAAA = 28,
 };
@@ -34,8 +35,8 @@ enum dns_status {
 };
 
 /*
- * One record. name is the exchange of an MX, without a final dot, "" for the
- * root; bytes that no host name has appear as '?'.
+ * One record. name is the exchange of an MX or the target of a PTR, without a
+ * final dot, "" for the root; bytes that no host name has appear as '?'.
  */
 struct dns_record {
 	unsigned preference;
@@ -58,8 +59,8 @@ struct dns_records {
 bool dns_is_name(struct span name);
 
 /*
- * Reads the answer to a question about name (dns_is_name) and type (MX, A or
- * AAAA). Replaces *records; it is empty unless DNS_FOUND is returned.
+ * Reads the answer to a question about name (dns_is_name) and type (MX, PTR, A
+ * or AAAA). Replaces *records; it is empty unless DNS_FOUND is returned.
  */
 MUST_USE enum dns_status dns_answer_read(struct span answer, struct span name,
     unsigned type, struct dns_records *records);

@@ -17,7 +17,7 @@ import socket
 import struct
 import threading
 
-TYPES = {"A": 1, "CNAME": 5, "MX": 15, "AAAA": 28, "ANY": 255}
+TYPES = {"A": 1, "CNAME": 5, "PTR": 12, "MX": 15, "AAAA": 28, "ANY": 255}
 RCODES = {"SERVFAIL": 2, "NXDOMAIN": 3, "REFUSED": 5}
 
 
@@ -30,7 +30,7 @@ def wire_data(kind, value):
     if kind == "MX":
         preference, _, host = value.partition(" ")
         return struct.pack(">H", int(preference)) + wire_name(host)
-    if kind == "CNAME":
+    if kind in ("CNAME", "PTR"):
         return wire_name(value)
     return ipaddress.ip_address(value).packed
 

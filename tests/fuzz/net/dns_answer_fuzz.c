@@ -11,7 +11,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const unsigned types[] = {
-	    DNS_TYPE_MX, DNS_TYPE_A, DNS_TYPE_AAAA};
+	    DNS_TYPE_MX, DNS_TYPE_A, DNS_TYPE_AAAA, DNS_TYPE_PTR};
 	struct dns_records records;
 	enum dns_status status;
 
@@ -19,7 +19,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	status =
 	    dns_answer_read((struct span){(const char *)data + 1, size - 1},
-		span_of("d.example"), types[data[0] % 3], &records);
+		span_of("d.example"), types[data[0] % 4], &records);
 	assert((status == DNS_FOUND) == (records.count > 0));
 	assert(records.count <= DNS_RECORDS_MAX);
 	for (size_t i = 0; i < records.count; i++)

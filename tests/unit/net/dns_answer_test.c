@@ -439,6 +439,38 @@ reads_addresses(void **state)
 }
 
 static void
+reads_names_of_addresses(void **state)
+{
+	static const char name[] = "1.2.0.192.in-addr.arpa";
+	static const char alias[] = "1.0/25.2.0.192.in-addr.arpa";
+	struct str answer = STR_INIT, data = STR_INIT;
+	struct dns_records records;
+
+	(void)state;
+	put_head(&answer, 0, name, DNS_TYPE_PTR, 2);
+	put_cname(&answer, "*", alias);
+	put_name(&data, "Mail.EXAMPLE");
+	put_record(&answer, alias, DNS_TYPE_PTR, &data);
+	assert_int_equal(dns_answer_read(str_span(&answer), span_of(name),
+			     DNS_TYPE_PTR, &records),
+	    DNS_FOUND);
+	assert_int_equal(records.count, 1);
+	assert_string_equal(records.list[0].name, "mail.example");
+	dns_records_free(&records);
+
+	/* a name that ends before its record does */
+	str_append_char(&data, 'x');
+	str_clear(&answer);
+	put_head(&answer, 0, name, DNS_TYPE_PTR, 1);
+	put_record(&answer, "*", DNS_TYPE_PTR, &data);
+	assert_int_equal(dns_answer_read(str_span(&answer), span_of(name),
+			     DNS_TYPE_PTR, &records),
+	    DNS_SOFT);
+	str_free(&answer);
+	str_free(&data);
+}
+
+static void
 follows_a_bounded_number_of_aliases(void **state)
 {
 	struct str answer = STR_INIT, text = STR_INIT;
@@ -525,6 +557,7 @@ main(void)
 	    cmocka_unit_test(reads_mx),
 	    cmocka_unit_test(no_prefix_is_an_answer),
 	    cmocka_unit_test(reads_addresses),
+	    cmocka_unit_test(reads_names_of_addresses),
 	    cmocka_unit_test(follows_a_bounded_number_of_aliases),
 	    cmocka_unit_test(takes_the_largest_answer),
 	    cmocka_unit_test(knows_names),
