@@ -44,6 +44,7 @@ SMALL_PROGRAMS = \
 	pop3/qmail-popup pop3/qmail-pop3d
 # long-lived, or in need of the passwd database, crypt or the resolver
 LARGE_PROGRAMS = \
+	accept/tcp-env \
 	queue/qmail-queued \
 	send/qmail-start send/qmail-send \
 	local/qmail-lspawn local/qmail-getpw \
@@ -52,6 +53,7 @@ LARGE_PROGRAMS = \
 	admin/qmail-conf admin/qmail-newu admin/qmail-newmrh \
 	admin/qmail-qread admin/qmail-qstat admin/qmail-tcpto \
 	admin/qmail-tcpok admin/splogger
+LIBS_accept/tcp-env = -lresolv
 LIBS_remote/qmail-remote = -lresolv
 LIBS_pop3/qmail-checkpass = -lcrypt
 LIBS_admin/qmail-conf = -lcrypt
