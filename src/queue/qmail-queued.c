@@ -14,7 +14,6 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,7 +36,6 @@ enum {
 	DRAIN_MS = 3000,    /* for submitters, after TERM */
 	PREPARE_MS = 60000, /* between attempts to make a segment */
 	LARGE_MAX = 128 * 1024,
-	DESCRIPTORS = 64, /* used for other things than submitters */
 };
 
 static struct {
@@ -255,44 +253,6 @@ turn(void)
 
 /* ---- the start ---------------------------------------------------------- */
 
-/* Enough descriptors for the submitters; fewer submitters if need be. */
-static size_t
-limit_clients(size_t wanted)
-{
-	struct rlimit limit;
-	size_t most;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
-		die_sys("cannot read the limit of descriptors");
-	if (limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
-			die_sys("cannot raise the limit of descriptors");
-	}
-	/* a submitter may need its socket and a file */
-	most = limit.rlim_cur > 2 * wanted + DESCRIPTORS
-	    ? wanted
-	    : ((size_t)limit.rlim_cur - DESCRIPTORS) / 2;
-	if (limit.rlim_cur < DESCRIPTORS + 2)
-		die_temp("the limit of descriptors is too low");
-	return most;
-}
-
-static void
-watch_signals(void)
-{
-	static const int ignored[] = {SIGPIPE, SIGHUP, SIGXFSZ};
-
-	queue.signals = sig_open();
-	if (queue.signals == -1 || sig_watch(SIGTERM) == -1 ||
-	    sig_watch(SIGUSR1) == -1 || sig_watch(SIGINT) == -1)
-		die_sys("cannot watch signals");
-	for (size_t i = 0; i < COUNT(ignored); i++) {
-		if (sig_ignore(ignored[i]) == -1)
-			die_sys("cannot ignore signals");
-	}
-}
-
 int
 main(int argc, char **argv)
 {
@@ -304,9 +264,9 @@ main(int argc, char **argv)
 		die_sys("cannot open /dev/null");
 	queue_setup_options(argc, argv, &queue.options);
 	(void)umask(027);
-	watch_signals();
+	queue.signals = queue_setup_signals();
 	queue_setup_accounts(&queue.accounts);
-	clients = limit_clients(queue.options.clients);
+	clients = queue_setup_limit(queue.options.clients);
 	lock = queue_setup_lock();
 	ledger_init(&queue.ledger, &queue.accounts, &queue.cleaners);
 	queue_setup_cleaners(&queue.cleaners, argv[0], lock);

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,6 +17,7 @@
 #include "base/fd.h"
 #include "base/num.h"
 #include "base/privilege.h"
+#include "base/sig.h"
 #include "base/str.h"
 #include "conf/control.h"
 #include "queue/journal.h"
@@ -25,6 +28,7 @@ enum {
 	LOCK_WAIT_MS = 3000, /* for what a killed one left running */
 	LOCK_PAUSE_MS = 20,
 	BACKLOG = 4096,
+	DESCRIPTORS = 64, /* used for other things than submitters */
 };
 
 /* ---- options ------------------------------------------------------------ */
@@ -75,6 +79,45 @@ queue_setup_options(int argc, char **argv, struct queue_options *options)
 	}
 	if (optind != argc)
 		usage();
+}
+
+/* ---- signals, limits ---------------------------------------------------- */
+
+size_t
+queue_setup_limit(size_t wanted)
+{
+	struct rlimit limit;
+	size_t most;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		die_sys("cannot read the limit of descriptors");
+	if (limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+			die_sys("cannot raise the limit of descriptors");
+	}
+	/* a submitter may need its socket and a file */
+	if (limit.rlim_cur < DESCRIPTORS + 2)
+		die_temp("the limit of descriptors is too low");
+	most = ((size_t)limit.rlim_cur - DESCRIPTORS) / 2;
+	return wanted < most ? wanted : most;
+}
+
+int
+queue_setup_signals(void)
+{
+	static const int ignored[] = {SIGPIPE, SIGHUP, SIGXFSZ};
+	int signals;
+
+	signals = sig_open();
+	if (signals == -1 || sig_watch(SIGTERM) == -1 ||
+	    sig_watch(SIGUSR1) == -1 || sig_watch(SIGINT) == -1)
+		die_sys("cannot watch signals");
+	for (size_t i = 0; i < COUNT(ignored); i++) {
+		if (sig_ignore(ignored[i]) == -1)
+			die_sys("cannot ignore signals");
+	}
+	return signals;
 }
 
 /* ---- account, directories ----------------------------------------------- */

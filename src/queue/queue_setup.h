@@ -22,6 +22,10 @@ struct queue_options {
 };
 
 void queue_setup_options(int argc, char **argv, struct queue_options *options);
+/* TERM, INT and USR1 come through the descriptor that is returned. */
+int queue_setup_signals(void);
+/* How many submitters at a time the limit of descriptors allows. */
+size_t queue_setup_limit(size_t wanted);
 /* Looks the accounts up; as root, makes queue/ and run/ and becomes qmailq. */
 void queue_setup_accounts(struct accounts *accounts);
 /* Takes queue/lock, or ends the process: another one runs. */
