@@ -240,7 +240,10 @@ main(int argc, char **argv)
 	bool has_body;
 
 	die_init("qmail-inject: fatal");
-	if (fd_guard_standard() == -1 || sig_ignore(SIGPIPE) == -1)
+	/* an inherited SIGCHLD that is ignored would hide how QMAILQUEUE ended:
+	   the message queued, and its sender told to try again */
+	if (fd_guard_standard() == -1 || sig_ignore(SIGPIPE) == -1 ||
+	    sig_default(SIGCHLD) == -1)
 		die_sys("unable to start");
 	parse_options(argc, argv);
 	inject_settings_load(&settings);

@@ -335,6 +335,21 @@ def test_queue_program_that_is_not_there(inject):  # noqa: F811
     assert done.stderr == b"qmail-inject: fatal: unable to exec qq (#4.3.0)\n"
 
 
+def test_caller_that_ignores_its_children(inject):  # noqa: F811
+    # the exit code of the queue program must not get lost, or a message that
+    # was queued would be sent again
+    import signal
+    import subprocess
+    from test_qmail_inject_rewriting import BIN
+    env = {"PATH": "/usr/bin:/bin", "QMAILHOME": str(inject.home),
+           "QMAILQUEUE": str(inject.path / "queue"), "USER": "u"}
+    done = subprocess.run(
+        [BIN / "qmail-inject", "a@b.c"], input=b"\n", env=env, timeout=60,
+        capture_output=True, restore_signals=False,
+        preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_text_of_the_queue_program_is_masked(inject):  # noqa: F811
     inject.set_queue(82, b"Da\x1b[2J\nb")
     done = inject.run(b"To: a@b.c\n\n")
