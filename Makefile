@@ -51,8 +51,8 @@ LARGE_PROGRAMS = \
 	remote/qmail-rspawn remote/qmail-remote \
 	pop3/qmail-checkpass \
 	admin/qmail-conf admin/qmail-newu admin/qmail-newmrh \
-	admin/qmail-qread admin/qmail-qstat admin/qmail-tcpto \
-	admin/qmail-tcpok admin/splogger
+	admin/qmail-showctl admin/qmail-qread admin/qmail-qstat \
+	admin/qmail-tcpto admin/qmail-tcpok admin/splogger
 LIBS_accept/tcp-env = -lresolv
 LIBS_remote/qmail-remote = -lresolv
 LIBS_pop3/qmail-checkpass = -lcrypt
