@@ -6,87 +6,44 @@
  * Exit:    0 queued there; 11 address too long; 31 refused; 51 memory; 52 the
  *          day is over; 54 read; 55 control files; 56 no socket; 61 home;
  *          71 deferred; 72 no connection in time; 73 no connection; 74
- *          connection broke; 81 signals or descriptor 2; 91 envelope; says
- * nothing
+ *          connection broke; 81 signals or descriptor 2; 91 envelope; it
+ *          says nothing
  *
  * The interface is that of qmail-queue. A netstring starts with its length, so
  * the message is collected before anything is sent. The servers are asked in
  * their order until one answers; a verdict is final, whatever it is.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/die.h"
 #include "base/fd.h"
-#include "base/sig.h"
 #include "base/str.h"
 #include "conf/control.h"
 #include "inject/qmqp_client.h"
 #include "inject/qmqp_server.h"
-#include "mail/envelope.h"
+#include "inject/queue_interface.h"
 #include "mail/netstring.h"
 
 enum {
-	LIFE_S = 86400, /* for the whole run */
-	BUFFER = 64 * 1024,
 	/* bytes of message and addresses: with their head 200000000, which is
 	   what qmail-qmqpd takes */
 	REQUEST_MAX = 200000000 - 32,
 
-	EXIT_TOO_LONG = 11,
 	EXIT_REFUSED = 31,
 	EXIT_MEMORY = 51,
-	EXIT_TIMEOUT = 52,
-	EXIT_READ = 54,
 	EXIT_CONTROL = 55,
-	EXIT_HOME = 61,
 	EXIT_BROKEN = 74,
-	EXIT_BUG = 81,
-	EXIT_ENVELOPE = 91,
 };
 
 static struct {
 	struct control_table servers;
 	unsigned timeout_s;
 	struct str message, addresses, head;
-	char buffer[BUFFER];
 } program = {.servers = CONTROL_TABLE_INIT,
     .message = STR_INIT,
     .addresses = STR_INIT,
     .head = STR_INIT};
-
-static void
-give_up(int number)
-{
-	(void)number;
-	_exit(EXIT_TIMEOUT);
-}
-
-static void
-set_signals(void)
-{
-	static const int ignored[] = {SIGPIPE, SIGHUP, SIGINT, SIGQUIT,
-	    SIGVTALRM, SIGPROF, SIGXCPU, SIGXFSZ};
-	struct sigaction action;
-	sigset_t none;
-
-	for (size_t i = 0; i < COUNT(ignored); i++) {
-		if (sig_ignore(ignored[i]) == -1)
-			_exit(EXIT_BUG);
-	}
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = give_up;
-	(void)sigemptyset(&action.sa_mask); /* cannot fail */
-	(void)sigemptyset(&none);
-	if (sigaction(SIGALRM, &action, NULL) == -1 ||
-	    sigprocmask(SIG_SETMASK, &none, NULL) == -1)
-		_exit(EXIT_BUG);
-	(void)alarm(LIFE_S); /* cannot fail */
-}
 
 /* ---- control files -------------------------------------------------------
  */
@@ -115,20 +72,6 @@ load_control(void)
 /* ---- message and envelope ------------------------------------------------
  */
 
-/* Reads what there is; 0 at the end. */
-static size_t
-read_some(int fd)
-{
-	ssize_t got;
-
-	do
-		got = read(fd, program.buffer, sizeof(program.buffer));
-	while (got == -1 && errno == EINTR);
-	if (got == -1)
-		_exit(EXIT_READ);
-	return (size_t)got;
-}
-
 /* Limit, then store. */
 static void
 append(struct str *to, struct span bytes)
@@ -154,40 +97,15 @@ append_address(struct span address)
 }
 
 static void
-read_message(void)
+append_piece(struct span piece)
 {
-	size_t got;
-
-	while ((got = read_some(0)) > 0)
-		append(&program.message, (struct span){program.buffer, got});
+	append(&program.message, piece);
 }
 
 static void
-read_envelope(void)
+give_up(int code)
 {
-	struct envelope_parser parser = ENVELOPE_PARSER_INIT;
-	struct span input = {program.buffer, 0};
-
-	for (;;) {
-		switch (envelope_feed(&parser, &input)) {
-		case ENVELOPE_MORE:
-			input = (struct span){program.buffer, read_some(1)};
-			if (input.len == 0)
-				_exit(EXIT_ENVELOPE); /* it was not complete */
-			break;
-		case ENVELOPE_SENDER:
-		case ENVELOPE_RECIPIENT:
-			append_address(str_span(&parser.address));
-			break;
-		case ENVELOPE_END:
-			envelope_parser_free(&parser);
-			return;
-		case ENVELOPE_TOO_LONG:
-			_exit(EXIT_TOO_LONG);
-		case ENVELOPE_BAD:
-			_exit(EXIT_ENVELOPE);
-		}
-	}
+	(void)code; /* nobody has heard of the message yet */
 }
 
 /* ---- the servers ---------------------------------------------------------
@@ -234,18 +152,20 @@ ask_servers(void)
 int
 main(void)
 {
+	static const struct queue_reader reader = {
+	    .message = append_piece,
+	    .sender = append_address,
+	    .recipient = append_address,
+	    .give_up = give_up,
+	    .short_code = QUEUE_ENVELOPE,
+	};
+
 	die_init("qmail-qmqpc");
-	set_signals();
-	/* a closed one would become our own socket, and be read as input */
-	if (fcntl(0, F_GETFD) == -1 || fcntl(1, F_GETFD) == -1)
-		_exit(EXIT_READ);
+	queue_interface_open();
 	if (fd_guard_standard() == -1)
-		_exit(EXIT_BUG);
-	if (control_home() == -1)
-		_exit(EXIT_HOME);
+		_exit(QUEUE_BUG);
 	load_control();
-	read_message();
-	read_envelope();
+	queue_interface_read(&reader);
 	build_head();
 	return ask_servers();
 }
