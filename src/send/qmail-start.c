@@ -288,12 +288,13 @@ prepare(void)
 int
 main(int argc, char **argv)
 {
-	char *const *logger = argc > 2 ? argv + 2 : NULL;
+	bool has_logger = argc > 2;
 
 	die_init("qmail-start");
 	prepare();
-	open_descriptors(logger != NULL);
-	start_all(argc > 1 ? argv[1] : (char *)(uintptr_t) "./Mailbox", logger);
+	open_descriptors(has_logger);
+	start_all(argc > 1 ? argv[1] : (char *)(uintptr_t) "./Mailbox",
+	    has_logger ? argv + 2 : NULL);
 	watch();
 	return start_state.exit_code;
 }
