@@ -197,13 +197,15 @@ make_system(const struct arguments *args)
 	if (access("control", F_OK) == -1)
 		die_perm("there is no %s/control: run make install first",
 		    quote(home));
-	find_bin(&bin);
 	found = control_line("control/me", &me);
 	if (found == -1)
 		die_sys("cannot read control/me");
 	if (found == 0)
 		str_format(&me, "%s", system_host(args->host));
 	argument_check_host(me.s);
+	/* not where this program lies: that may be the build directory of an
+	   ordinary user, and root will run what the services name */
+	str_format(&bin, "%s/bin", home);
 	control_file("me", me.s);
 	logger = getpwnam(CONFIG_USER_QMAILL);
 	if (!logger)

@@ -3,7 +3,7 @@
 import os
 import stat
 
-from conftest import NAMES, ROLES, make, sh
+from conftest import NAMES, REPO, ROLES, make, sh
 
 
 def test_no_file_has_a_setuid_or_setgid_bit(installation):
@@ -105,3 +105,15 @@ def test_an_instance_is_not_made_by_root(installation, tmp_path):
               "x.example", "--smtp-port", "1", "--pop3-port", "2", check=False)
     assert done.returncode == 100
     assert not (tmp_path / "i").exists()
+
+
+def test_services_never_name_the_build_directory(installation, tmp_path):
+    # root runs what they name, and the sources may be anybody's
+    (tmp_path / "control").mkdir()
+    sh(REPO / "build/root/bin/qmail-conf", "system", "--host", "x.example",
+       env={"QMAILHOME": str(tmp_path)})
+    runs = sorted(tmp_path.glob("service/*/run"))
+    assert len(runs) == 4
+    for run in runs:
+        assert f"PATH='{tmp_path}/bin':" in run.read_text()
+        assert "build/root" not in run.read_text()
