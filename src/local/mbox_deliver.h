@@ -13,10 +13,9 @@
 #include "local/message.h"
 #include "local/report.h"
 
-enum {
-	MBOX_LOCK_S = 30, /* how long to wait for the lock */
-};
-
+/* Writes head, the quoted message and an empty line. 0, or -1 with errno. */
+MUST_USE int mbox_write_message(
+    int fd, struct span head, struct message *message);
 /*
  * Appends head (From_ line and the lines to add), the quoted message and an
  * empty line to path, which is created with mode 0600. Returns EXIT_OK, or
