@@ -131,3 +131,18 @@ tool_forward(struct span head, struct span sender, char **recipients)
 	warn_plain("qp %llu", (unsigned long long)submit.qp);
 	str_free(&submit.text);
 }
+
+void
+tool_send(struct span text, struct span sender, struct span recipient)
+{
+	struct submit submit;
+
+	if (submit_open(&submit) == 0) {
+		submit_write(&submit, text.s, text.len);
+		submit_from(&submit, sender);
+		submit_to(&submit, recipient);
+	}
+	if (submit_finish(&submit) != 0)
+		speak(&submit.text);
+	str_free(&submit.text);
+}

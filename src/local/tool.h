@@ -29,5 +29,7 @@ MUST_USE int tool_run(char **argv);
  * "NAME: qp N". Exits 100 or 111 with the queue's words if it is refused.
  */
 void tool_forward(struct span head, struct span sender, char **recipients);
+/* Queues text from sender to one recipient. Exits as above if it is refused. */
+void tool_send(struct span text, struct span sender, struct span recipient);
 
 #endif
