@@ -56,6 +56,16 @@ learn_host(void)
 	return 0;
 }
 
+int
+maildir_append_next_name(struct str *to)
+{
+	if (learn_host() == -1)
+		return -1;
+	maildir_append_name(
+	    to, clock_now(), getpid(), ++maildir.count, span_of(maildir.host));
+	return 0;
+}
+
 /* What one delivery has made so far. */
 struct attempt {
 	const char *dir;
@@ -65,16 +75,17 @@ struct attempt {
 	bool in_tmp, in_new; /* the names that exist */
 };
 
-static void
+static int
 make_paths(struct attempt *attempt)
 {
 	struct str name = STR_INIT;
 
-	maildir_append_name(&name, clock_now(), getpid(), ++maildir.count,
-	    span_of(maildir.host));
+	if (maildir_append_next_name(&name) == -1)
+		return -1;
 	str_format(&attempt->tmp, "%stmp/%s", attempt->dir, name.s);
 	str_format(&attempt->new, "%snew/%s", attempt->dir, name.s);
 	str_free(&name);
+	return 0;
 }
 
 /* Opens a file in tmp that nobody has had before. */
@@ -82,7 +93,8 @@ static int
 create_tmp(struct attempt *attempt)
 {
 	for (int tries = 0; tries < NAME_TRIES; tries++) {
-		make_paths(attempt);
+		if (make_paths(attempt) == -1)
+			return -1;
 		attempt->fd = open(attempt->tmp.s,
 		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		if (attempt->fd != -1) {
@@ -200,8 +212,7 @@ maildir_deliver(const char *dir, struct span head, struct message *message,
 	str_format(&attempt.new, "%snew", dir);
 	attempt.new_dir =
 	    open(attempt.new.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (attempt.new_dir == -1 || learn_host() == -1 ||
-	    deliver(&attempt, head, message) == -1) {
+	if (attempt.new_dir == -1 || deliver(&attempt, head, message) == -1) {
 		int error = errno;
 
 		/* the message comes again: leave no second copy of it */

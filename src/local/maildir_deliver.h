@@ -24,6 +24,9 @@ enum {
 /* Appends the name of the count-th message (from 1) of process pid. */
 void maildir_append_name(struct str *to, int64_t when_s, pid_t pid,
     uint64_t count, struct span host);
+/* Appends the next name of this process, for now and this host. 0, or -1 with
+   errno. */
+MUST_USE int maildir_append_next_name(struct str *to);
 
 /*
  * Delivers head and message to the maildir dir (relative to the current
