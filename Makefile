@@ -41,6 +41,7 @@ SMALL_PROGRAMS = \
 	local/qmail-local local/forward local/preline local/condredirect \
 	local/bouncesaying local/except local/maildirmake \
 	local/qreceipt local/maildir2mbox local/mbox2maildir \
+	local/maildirwatch \
 	queue/qmail-clean \
 	pop3/qmail-popup pop3/qmail-pop3d
 # long-lived, or in need of the passwd database, crypt or the resolver
