@@ -49,7 +49,7 @@ LARGE_PROGRAMS = \
 	accept/tcp-env \
 	queue/qmail-queued \
 	send/qmail-start send/qmail-send \
-	local/qmail-lspawn local/qmail-getpw \
+	local/qmail-lspawn local/qmail-getpw local/qbiff \
 	remote/qmail-rspawn remote/qmail-remote \
 	pop3/qmail-checkpass \
 	admin/qmail-conf admin/qmail-newu admin/qmail-newmrh \
