@@ -72,6 +72,11 @@ def check_codes(page, parts, block):
         complain(page, f"exit code {code} is not in the header block")
 
 
+def paths_in(code):
+    """The files that a source names; its includes are none."""
+    return sorted(set(PATHS.findall(re.sub(r"(?m)^#include.*$", "", code))))
+
+
 def plain(text):
     return re.sub(r"\\&|\\-", lambda m: "-" if m.group(0) == "\\-" else "", text)
 
@@ -95,12 +100,12 @@ for name, source in sorted(programs().items()):
     code = source.read_text()
     check_options(page, page.read_text(), code)
     check_codes(page, parts, header_block(source))
-    for path in sorted(set(PATHS.findall(code))):
+    for path in paths_in(code):
         if path not in files:
             complain(page, f"{path} of the source is not in FILES")
 for folder, files in folder_files.items():
     for module in Path("src", folder).glob("*.c"):
-        for path in sorted(set(PATHS.findall(module.read_text()))):
+        for path in paths_in(module.read_text()):
             if path not in files:
                 complain(module, f"{path} is in FILES of no page of src/{folder}")
 control = plain(Path("man/qmail-control.5").read_text())
