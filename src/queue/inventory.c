@@ -167,6 +167,24 @@ inventory_clear_directory(const char *path)
 }
 
 static int
+remove_unneeded(void *owner, const char *name)
+{
+	const struct id_table *needed = owner;
+	uint64_t number;
+
+	if (num_leading_u64(span_of(name), &number) > 0 && number != 0 &&
+	    id_table_get(needed, number) != NULL)
+		return 0;
+	return remove_name((void *)(uintptr_t) "tmp", name);
+}
+
+int
+inventory_clear_tmp(const struct id_table *needed)
+{
+	return for_each_name("tmp", remove_unneeded, (void *)(uintptr_t)needed);
+}
+
+static int
 set_name_aside(void *owner, const char *name)
 {
 	const char *directory = owner;

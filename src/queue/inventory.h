@@ -9,6 +9,7 @@
 
 #include "base/attr.h"
 #include "mail/queue_file.h"
+#include "queue/id_table.h"
 
 struct inventory_list {
 	uint64_t *ids; /* sorted */
@@ -27,6 +28,8 @@ bool inventory_has(
     const struct inventory *inventory, enum queue_kind kind, uint64_t id);
 void inventory_free(struct inventory *inventory);
 
+/* Removes from tmp/ what belongs to none of the numbers. 0, or -1. */
+MUST_USE int inventory_clear_tmp(const struct id_table *needed);
 /* Removes every file of a directory. 0, or -1 with errno. */
 MUST_USE int inventory_clear_directory(const char *path);
 /* Moves every file of a directory to damaged/. 0, or -1 with errno. */

@@ -64,30 +64,39 @@ redo_changes(const struct replay_record *records, size_t count)
 	free(changes);
 }
 
-/* All records of one message, in order. */
+/* All records of one message, in order; here and below. */
+static void
+remove_retired(struct recovery *recovery, const struct replay_record *records,
+    size_t count)
+{
+	uint64_t id = records[0].record.id;
+	bool retired = false;
+
+	for (size_t i = 0; i < count; i++)
+		retired = retired || records[i].record.type == JOURNAL_RETIRED;
+	if (!retired)
+		return;
+	id_table_put(&recovery->states, id, STATE_GONE);
+	recovery->gone_count++;
+	if (store_remove_all(id) == -1)
+		die_sys("cannot remove message %llu", (unsigned long long)id);
+}
+
 static void
 redo_message(struct recovery *recovery, const struct replay_record *records,
     size_t count)
 {
 	const struct journal_record *message = NULL;
 	uint64_t id = records[0].record.id;
-	bool retired = false;
 	int whole = 1;
 
+	if (id_table_get(&recovery->states, id) != NULL)
+		return; /* retired */
 	for (size_t i = 0; i < count; i++) {
 		enum journal_type type = records[i].record.type;
 
-		retired = retired || type == JOURNAL_RETIRED;
 		if (type == JOURNAL_MESSAGE || type == JOURNAL_LARGE)
 			message = &records[i].record;
-	}
-	if (retired) {
-		id_table_put(&recovery->states, id, STATE_GONE);
-		recovery->gone_count++;
-		if (store_remove_all(id) == -1)
-			die_sys("cannot remove message %llu",
-			    (unsigned long long)id);
-		return;
 	}
 	if (message != NULL) {
 		whole = restore_message(message);
@@ -102,8 +111,11 @@ redo_message(struct recovery *recovery, const struct replay_record *records,
 		redo_changes(records, count);
 }
 
+/* Calls take with the records of each message. */
 static void
-redo_journal(struct recovery *recovery)
+for_each_message(struct recovery *recovery,
+    void (*take)(struct recovery *recovery, const struct replay_record *records,
+	size_t count))
 {
 	const struct replay *replay = &recovery->replay;
 	size_t start, end;
@@ -114,8 +126,40 @@ redo_journal(struct recovery *recovery)
 		    replay->records[end].record.id ==
 			replay->records[start].record.id)
 			end++;
-		redo_message(recovery, &replay->records[start], end - start);
+		take(recovery, &replay->records[start], end - start);
 	}
+}
+
+/* Removes, from tmp/, what no record will ask for. */
+static void
+clear_tmp(const struct recovery *recovery)
+{
+	const struct replay *replay = &recovery->replay;
+	struct id_table needed = ID_TABLE_INIT;
+
+	for (size_t i = 0; i < replay->record_count; i++) {
+		struct journal_large large;
+
+		if (replay->records[i].record.type == JOURNAL_LARGE &&
+		    journal_large_decode(
+			replay->records[i].record.body, &large) == 0 &&
+		    large.number != 0)
+			id_table_put(&needed, large.number, 1);
+	}
+	if (inventory_clear_tmp(&needed) == -1)
+		die_sys("cannot clear queue/tmp");
+	id_table_clear(&needed);
+}
+
+/* What makes room on the disk comes before what needs it: it may have been a
+   full disk that ended the last run. */
+static void
+redo_journal(struct recovery *recovery)
+{
+	for_each_message(recovery, remove_retired);
+	if (!recovery->replay.damaged)
+		clear_tmp(recovery);
+	for_each_message(recovery, redo_message);
 }
 
 /* ---- files that it does not name ---------------------------------------- */

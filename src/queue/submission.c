@@ -81,6 +81,9 @@ on_message(struct submission *submission, struct submission_rules *rules,
 		if (rules->full)
 			refuse(submission, rules, CODE_WRITE);
 	}
+	/* a large one is on the disk already, and gives its room back */
+	if (rules->full && letter->is_large)
+		refuse(submission, rules, CODE_WRITE);
 	if (submission->code != 0)
 		return SUBMISSION_BODY;
 	if (!letter->is_large &&

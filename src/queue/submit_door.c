@@ -18,7 +18,8 @@ enum {
 	READ_BYTES = 256 * 1024,
 	ACCEPTS_PER_TURN = 64,
 	CHECK_MS = 1000,
-	PAUSE_MS = 1000, /* after running out of descriptors */
+	CHECK_BYTES = 1024 * 1024, /* far less than the room that is kept */
+	PAUSE_MS = 1000,           /* after running out of descriptors */
 };
 
 enum client_phase {
@@ -95,6 +96,25 @@ sweep(struct submit_door *door)
 	door->count = kept;
 }
 
+/* ---- room on the disk --------------------------------------------------- */
+
+static void
+check_space(struct submit_door *door)
+{
+	door->rules.full = store_is_full();
+	door->unchecked = 0;
+}
+
+/* So many bytes go to the disk: fast clients must not use up between two looks
+   what deliveries need. */
+static void
+count_bytes(struct submit_door *door, uint64_t bytes)
+{
+	door->unchecked += bytes;
+	if (door->unchecked >= CHECK_BYTES)
+		check_space(door);
+}
+
 /* ---- reading ------------------------------------------------------------ */
 
 static void
@@ -145,6 +165,7 @@ read_client(
 		return;
 	}
 	client->heard_ms = now_ms;
+	count_bytes(door, (uint64_t)got);
 	switch (submission_feed(&client->submission, &door->rules,
 	    (struct span){door->buffer, (size_t)got})) {
 	case SUBMISSION_MORE:
@@ -199,7 +220,7 @@ check_deadlines(struct submit_door *door, int64_t now_ms)
 	if (now_ms - door->checked_ms < CHECK_MS)
 		return;
 	door->checked_ms = now_ms;
-	door->rules.full = store_is_full();
+	check_space(door);
 	for (size_t i = 0; i < door->count; i++) {
 		struct submit_client *client = door->clients[i];
 
@@ -295,15 +316,19 @@ submit_door_fill(struct submit_door *door)
 {
 	while (door->ready != NULL) {
 		struct submit_client *client = door->ready;
-		int code;
+		const struct letter *letter = &client->submission.letter;
+		int code = SUBMIT_DOOR_CODE_FAILED;
 
-		if (ledger_is_full(door->ledger, &client->submission.letter))
+		if (ledger_is_full(door->ledger, letter))
 			return;
 		door->ready = client->next;
 		if (door->ready == NULL)
 			door->ready_end = &door->ready;
-		code = ledger_accept(
-		    door->ledger, &client->submission.letter, &client->id);
+		if (!letter->is_large)
+			count_bytes(door, letter_size(letter));
+		if (!door->rules.full)
+			code = ledger_accept(door->ledger,
+			    &client->submission.letter, &client->id);
 		if (code != 0) {
 			answer(client, 'E', (uint64_t)code);
 			continue;

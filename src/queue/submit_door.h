@@ -34,6 +34,7 @@ struct submit_door {
 	struct submit_client *batch, **batch_end; /* are in it */
 	int64_t accept_after_ms; /* out of descriptors until then */
 	int64_t checked_ms;      /* space and deadlines, once a second */
+	uint64_t unchecked;      /* bytes taken in since the space was */
 	char *buffer;            /* for reading */
 	/* a message is committed: it may be told to others */
 	void (*committed)(void *owner, uint64_t id);

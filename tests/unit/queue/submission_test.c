@@ -125,6 +125,40 @@ a_full_disk_refuses(void **state)
 }
 
 static void
+a_large_one_gives_way_when_the_disk_fills(void **state)
+{
+	static char template[] = "/tmp/submission.XXXXXX";
+	struct submission_rules rules = {.accounts = &accounts,
+	    .large_bytes = 4,
+	    .next_tmp = 77,
+	    .next_id = &next_id};
+	struct submission submission;
+
+	(void)state;
+	assert_non_null(mkdtemp(template));
+	assert_int_equal(chdir(template), 0);
+	assert_int_equal(mkdir("tmp", 0700), 0);
+	submission_init(&submission, 1);
+	assert_int_equal(submission_feed(&submission, &rules,
+			     SPAN_LITERAL("11:M0123456789,")),
+	    SUBMISSION_MORE);
+	assert_int_equal(access("tmp/77", F_OK), 0);
+	rules.full = true;
+	assert_int_equal(
+	    submission_feed(&submission, &rules, SPAN_LITERAL("2:Mx,")),
+	    SUBMISSION_MORE);
+	assert_int_equal(access("tmp/77", F_OK), -1);
+	assert_int_equal(
+	    submission_feed(&submission, &rules, SPAN_LITERAL("1:F,1:.,")),
+	    SUBMISSION_COMPLETE);
+	assert_int_equal(submission.code, 53);
+	submission_free(&submission, &rules);
+	assert_int_equal(rmdir("tmp"), 0);
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(rmdir(template), 0);
+}
+
+static void
 addresses_are_limited_in_total(void **state)
 {
 	struct submission_rules rules = {
@@ -205,6 +239,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(rows_come_out_as_they_should),
 	    cmocka_unit_test(a_full_disk_refuses),
+	    cmocka_unit_test(a_large_one_gives_way_when_the_disk_fills),
 	    cmocka_unit_test(addresses_are_limited_in_total),
 	    cmocka_unit_test(large_messages_go_to_tmp),
 	};
