@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "conf/routes.h"
+#include "mail/address.h"
 #include "net/connect.h"
 #include "net/tcpto.h"
 #include "remote/mx.h"
@@ -40,6 +41,18 @@ has_line_breaker(struct span bytes)
 	return span_find(bytes, '\r') != SPAN_NONE ||
 	    span_find(bytes, '\n') != SPAN_NONE ||
 	    span_find(bytes, '\0') != SPAN_NONE;
+}
+
+/* True if address would be more than an address between < and >: quotes keep
+   its local part together, but nothing keeps the domain from ending the path
+   and adding parameters of its own to the command. */
+static bool
+has_path_breaker(struct span address)
+{
+	struct span domain = address_domain(address);
+
+	return span_find(domain, '<') != SPAN_NONE ||
+	    span_find(domain, '>') != SPAN_NONE;
 }
 
 const char *
@@ -221,12 +234,22 @@ check_addresses(struct span sender, struct verdict *verdict)
 		    "(#5.1.7)");
 		return false;
 	}
+	if (has_path_breaker(sender)) {
+		verdict_set(verdict, 'D',
+		    "Sorry, the sender's address has a < or > in its domain. "
+		    "(#5.1.7)");
+		return false;
+	}
 	for (size_t i = 0; i < verdict->count; i++) {
 		struct verdict_recipient *one = &verdict->recipients[i];
 
 		if (has_line_breaker(one->address))
 			verdict_refuse_here(one,
 			    "Sorry, the address has a line end in it. "
+			    "(#5.1.3)");
+		else if (has_path_breaker(one->address))
+			verdict_refuse_here(one,
+			    "Sorry, the address has a < or > in its domain. "
 			    "(#5.1.3)");
 		else
 			good++;

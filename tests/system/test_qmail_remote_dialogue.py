@@ -466,8 +466,9 @@ def test_addresses_are_quoted_again(home, sink):
 
 
 @pytest.mark.parametrize("bad", ["a\nb@d.example", "a\rb@d.example",
-                                 "a@d.example\r\nDATA"])
-def test_line_ends_in_addresses_never_leave(home, sink, bad):
+                                 "a@d.example\r\nDATA",
+                                 "a@d.example> AUTH=<b", "a@<d.example"])
+def test_addresses_are_no_commands_or_parameters(home, sink, bad):
     server = sink()
     home.route(server)
     got = home.send("good@d.example", bad, "other@d.example")
