@@ -59,6 +59,14 @@ read_records(struct span output, struct str *text)
 	return letter;
 }
 
+/* By shells and the dynamic linker 126 and 127 mean that there was nothing to
+   run: that says nothing about the mail, and somebody may mend it. */
+static bool
+is_temporary(int code)
+{
+	return code == EXIT_TEMP || code == 126 || code == 127;
+}
+
 char
 remote_report(int code, struct span output, struct str *text)
 {
@@ -69,7 +77,7 @@ remote_report(int code, struct span output, struct str *text)
 	}
 	if (code != EXIT_OK) {
 		str_append_cstr(text, "Unable to run qmail-remote.\n");
-		return code == EXIT_TEMP ? 'Z' : 'D';
+		return is_temporary(code) ? 'Z' : 'D';
 	}
 	if (output.len == 0) {
 		str_append_cstr(text, "qmail-remote produced no output.\n");

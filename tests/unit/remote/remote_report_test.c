@@ -43,6 +43,10 @@ static const struct {
 	"qmail-remote crashed.\n"},
     {"temporary exit", 111, "r~Kok\n~", 'Z', "Unable to run qmail-remote.\n"},
     {"permanent exit", 100, "", 'D', "Unable to run qmail-remote.\n"},
+    {"a script's interpreter or program is missing", 127, "", 'Z',
+	"Unable to run qmail-remote.\n"},
+    {"a script's program may not be run", 126, "", 'Z',
+	"Unable to run qmail-remote.\n"},
     {"any other exit", 1, "r~Kok\n~", 'D', "Unable to run qmail-remote.\n"},
 };
 
