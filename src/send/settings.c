@@ -78,9 +78,14 @@ settings_load(struct settings *settings)
 const char *
 settings_reload(struct settings *settings)
 {
+	struct settings old = *settings;
 	const char *bad = load_limits(settings);
 
-	return bad != NULL ? bad : classify_tables_reload(&settings->tables);
+	if (bad == NULL)
+		bad = classify_tables_reload(&settings->tables);
+	if (bad != NULL)
+		*settings = old; /* the limits; a failure leaves the tables */
+	return bad;
 }
 
 void

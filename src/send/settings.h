@@ -36,7 +36,7 @@ struct settings {
 MUST_USE const char *settings_load(struct settings *settings);
 /*
  * Reads again what HUP rereads. NULL; or the name of a file that cannot be
- * read, and then the tables are as they were.
+ * read, and then all settings are as they were.
  */
 MUST_USE const char *settings_reload(struct settings *settings);
 void settings_free(struct settings *settings);
