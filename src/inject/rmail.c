@@ -8,6 +8,7 @@
  * behind "--" of bin/sendmail of the home, which takes the rest from there.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -96,23 +97,16 @@ take_sender(struct str *start, struct str *sender)
 	return result;
 }
 
-static char *
-recipient_of(const char *path)
-{
-	struct str address = STR_INIT;
-
-	uucp_append_address(&address, span_of(path), false);
-	return address.s; /* of use until the end */
-}
-
 int
 main(int argc, char **argv)
 {
 	static char name[] = "sendmail", from[] = "-f", end[] = "--";
 	char **args = mem_alloc((size_t)argc + 5, sizeof(*args));
+	struct str *recipients =
+	    mem_alloc((size_t)argc + 1, sizeof(*recipients));
 	struct str start = STR_INIT, sender = STR_INIT, path = STR_INIT;
 	size_t count = 0;
-	int first = 1;
+	int first = 1, code;
 
 	feeder_init("rmail");
 	if (argc > 1 && strcmp(argv[1], end) == 0)
@@ -127,8 +121,19 @@ main(int argc, char **argv)
 		args[count++] = sender.s;
 	}
 	args[count++] = end;
-	for (int i = first; i < argc; i++)
-		args[count++] = recipient_of(argv[i]);
+	for (int i = first; i < argc; i++) {
+		recipients[i] = (struct str)STR_INIT;
+		uucp_append_address(&recipients[i], span_of(argv[i]), false);
+		args[count++] = recipients[i].s;
+	}
 	feeder_append_path(&path, name);
-	return judge(feeder_run(str_span(&start), path.s, args));
+	code = judge(feeder_run(str_span(&start), path.s, args));
+	for (int i = first; i < argc; i++)
+		str_free(&recipients[i]);
+	free(recipients);
+	free(args);
+	str_free(&start);
+	str_free(&sender);
+	str_free(&path);
+	return code;
 }
