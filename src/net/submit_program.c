@@ -154,8 +154,12 @@ wait_for_end(struct submit *submit, int *status)
 			continue;
 		}
 		ended = waitpid(submit->child, status, WNOHANG);
-		if (ended == submit->child)
+		if (ended == submit->child) {
+			/* its words may have come since the look above */
+			if (fd_wait_readable(submit->error_text, 0) == 1)
+				(void)read_words(submit);
 			return 0;
+		}
 		if (ended == -1 && errno != EINTR)
 			return -1;
 	}

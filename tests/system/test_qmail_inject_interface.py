@@ -350,6 +350,29 @@ def test_caller_that_ignores_its_children(inject):  # noqa: F811
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_words_that_come_between_two_looks(inject):  # noqa: F811
+    # the wait for the program is delayed, so that its words and its end both
+    # fall between the look at the pipe and the look at the process
+    import shutil
+    import subprocess
+    from test_qmail_inject_rewriting import BIN
+    if shutil.which("strace") is None:
+        pytest.skip("strace is missing")
+    script = inject.path / "queue"
+    script.write_text("#!/bin/sh\ncat >/dev/null\ncat <&1 >/dev/null\n"
+                      "sleep 0.5\nprintf Dspam >&6\nexit 82\n")
+    env = {"PATH": "/usr/bin:/bin", "QMAILHOME": str(inject.home),
+           "QMAILQUEUE": str(script), "USER": "u"}
+    done = subprocess.run(
+        ["strace", "-o", inject.path / "trace", "-e", "trace=wait4", "-e",
+         "inject=wait4:delay_enter=1000000", BIN / "qmail-inject", "a@b.c"],
+        input=b"\n", env=env, timeout=60, capture_output=True)
+    if b"ptrace" in done.stderr:
+        pytest.skip("strace may not trace here")
+    assert (done.returncode, done.stderr) == (
+        100, b"qmail-inject: fatal: spam\n")
+
+
 def test_text_of_the_queue_program_is_masked(inject):  # noqa: F811
     inject.set_queue(82, b"Da\x1b[2J\nb")
     done = inject.run(b"To: a@b.c\n\n")
