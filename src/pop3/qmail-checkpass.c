@@ -162,13 +162,17 @@ authenticate(struct span user, const char *password)
 	return entry;
 }
 
-/* users/NAME of the home, or the entry's own. */
+/* users/NAME of the home, or the entry's own; always an absolute path, which
+   is what HOME has to be. */
 static void
 find_home(
     const struct password_entry *entry, struct span user, struct str *home)
 {
 	if (entry->home.len > 0) {
-		str_copy(home, entry->home);
+		str_clear(home);
+		if (entry->home.s[0] != '/')
+			str_format(home, "%s/", control_home_path());
+		str_append_span(home, entry->home);
 		return;
 	}
 	if (user.s[0] == '.' || span_find(user, '/') != SPAN_NONE)

@@ -233,6 +233,13 @@ def test_uid_gid_home(home, passwd, script):
     assert done.stdout.decode().split() == [str(uid), str(gid), str(home.base)]
 
 
+def test_home_of_a_relative_path_is_absolute(home, passwd):
+    passwd(f"test:{make_hash(home, 'x')}:::users/test")
+    done = checkpass(home, b"test\0x\0\0", "/bin/sh", "-c", 'pwd; echo "$HOME"')
+    at = str(home.home / "users/test")
+    assert done.stdout.decode().split() == [at, at]
+
+
 @pytest.mark.parametrize("secret", [
     b"test\0wrong\0\0", b"test\0\0\0", b"nobody\0x\0\0", b"\0x\0\0", b"Test\0x\0\0",
     b"locked\0x\0\0", b"star\0*0\0\0", b"empty\0\0\0", b"#\0x\0\0",
