@@ -109,7 +109,8 @@ add_address(struct submission *submission, struct submission_rules *rules,
 	else if (span_find(address, '\0') != SPAN_NONE)
 		refuse(submission, rules, CODE_ENVELOPE);
 	else if (add > SUBMISSION_ADDRESSES_MAX - submission->addresses ||
-	    add > SUBMISSION_ADDRESSES_TOTAL - rules->addresses_total ||
+	    (submission->addresses > SUBMISSION_ADDRESSES_FREE &&
+		rules->addresses_total + add > SUBMISSION_ADDRESSES_TOTAL) ||
 	    str_try_append(to, address.s, address.len) == -1)
 		refuse(submission, rules, CODE_MEMORY);
 	if (submission->code != 0)

@@ -23,6 +23,8 @@ enum {
 	/* addresses of one message, and of all that are being received */
 	SUBMISSION_ADDRESSES_MAX = 64 * 1024 * 1024,
 	SUBMISSION_ADDRESSES_TOTAL = 256 * 1024 * 1024,
+	/* so much each may have even when others have taken the total */
+	SUBMISSION_ADDRESSES_FREE = 64 * 1024,
 };
 
 /* What all submissions share. */

@@ -19,6 +19,7 @@ enum {
 	ACCEPTS_PER_TURN = 64,
 	CHECK_MS = 1000,
 	CHECK_BYTES = 1024 * 1024, /* far less than the room that is kept */
+	SHARE = 3,                 /* see is_over_share */
 	PAUSE_MS = 1000,           /* after running out of descriptors */
 };
 
@@ -181,6 +182,25 @@ read_client(
 
 /* ---- coming in ---------------------------------------------------------- */
 
+/*
+ * True if the user whose client is the last one has too many: nobody may have
+ * more than SHARE times what is left for others, so that no user, not even
+ * several together, can lock out the rest.
+ */
+static bool
+is_over_share(const struct submit_door *door)
+{
+	const struct submit_client *last = door->clients[door->count - 1];
+	size_t others = door->count - 1, same = 0;
+
+	if (others <= door->max / 2)
+		return false; /* cannot be */
+	for (size_t i = 0; i < others; i++)
+		same += door->clients[i]->submission.letter.uid ==
+		    last->submission.letter.uid;
+	return same >= SHARE * (door->max - others);
+}
+
 /* 1 somebody came in, 0 nobody is there or there is no room. */
 static int
 accept_one(struct submit_door *door, int64_t now_ms)
@@ -210,7 +230,10 @@ accept_one(struct submit_door *door, int64_t now_ms)
 	submission_init(&client->submission, uid);
 	door->clients[door->count++] = client;
 	/* mostly the whole message is there already */
-	read_client(door, client, now_ms);
+	if (is_over_share(door))
+		answer(client, 'E', SUBMIT_DOOR_CODE_BUSY);
+	else
+		read_client(door, client, now_ms);
 	return 1;
 }
 

@@ -19,6 +19,7 @@
 enum {
 	SUBMIT_DOOR_IDLE_S = 3600,   /* without a byte */
 	SUBMIT_DOOR_TOTAL_S = 86400, /* for one message */
+	SUBMIT_DOOR_CODE_BUSY = 51,
 	SUBMIT_DOOR_CODE_FAILED = 53,
 };
 

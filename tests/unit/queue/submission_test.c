@@ -168,6 +168,8 @@ addresses_are_limited_in_total(void **state)
 	(void)state;
 	rules.addresses_total = SUBMISSION_ADDRESSES_TOTAL - 10;
 	submission_init(&submission, 1);
+	submission.addresses = SUBMISSION_ADDRESSES_FREE + 1;
+	rules.addresses_total += submission.addresses;
 	assert_int_equal(submission_feed(&submission, &rules,
 			     SPAN_LITERAL("1:F,12:Trecipient@x,1:.,")),
 	    SUBMISSION_COMPLETE);
@@ -175,6 +177,25 @@ addresses_are_limited_in_total(void **state)
 	assert_int_equal(
 	    rules.addresses_total, SUBMISSION_ADDRESSES_TOTAL - 10);
 	submission_free(&submission, &rules);
+}
+
+static void
+few_addresses_always_find_room(void **state)
+{
+	struct submission_rules rules = {
+	    .accounts = &accounts, .large_bytes = 1000, .next_id = &next_id};
+	struct submission submission;
+
+	(void)state;
+	rules.addresses_total = SUBMISSION_ADDRESSES_TOTAL + 10;
+	submission_init(&submission, 1);
+	assert_int_equal(submission_feed(&submission, &rules,
+			     SPAN_LITERAL("1:F,12:Trecipient@x,1:.,")),
+	    SUBMISSION_COMPLETE);
+	assert_int_equal(submission.code, 0);
+	submission_free(&submission, &rules);
+	assert_int_equal(
+	    rules.addresses_total, SUBMISSION_ADDRESSES_TOTAL + 10);
 }
 
 /* ---- large ones ---- */
@@ -241,6 +262,7 @@ main(void)
 	    cmocka_unit_test(a_full_disk_refuses),
 	    cmocka_unit_test(a_large_one_gives_way_when_the_disk_fills),
 	    cmocka_unit_test(addresses_are_limited_in_total),
+	    cmocka_unit_test(few_addresses_always_find_room),
 	    cmocka_unit_test(large_messages_go_to_tmp),
 	};
 
