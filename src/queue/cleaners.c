@@ -135,38 +135,51 @@ take_task(struct cleaners_task **list, struct cleaners_task ***end,
 	free(task);
 }
 
+/* The three kinds of work that compete for the processes. */
+enum task_class {
+	CLASS_SYNC,
+	CLASS_REMOVE,
+	CLASS_LONG,
+};
+
 static size_t
-count_long(const struct cleaners *cleaners)
+count_busy(const struct cleaners *cleaners, enum task_class class)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < CLEANERS; i++) {
 		const struct cleaner *worker = &cleaners->workers[i];
+		enum task_class its = CLASS_LONG;
 
-		count += worker->busy &&
-		    (worker->job.kind == CLEAN_CHECKPOINT ||
-			worker->job.kind == CLEAN_PREPARE);
+		if (worker->job.kind == CLEAN_SYNC)
+			its = CLASS_SYNC;
+		else if (worker->job.kind == CLEAN_REMOVE)
+			its = CLASS_REMOVE;
+		count += worker->busy && its == class;
 	}
 	return count;
 }
 
-/* Chooses the next job; false if there is none. */
 static bool
-choose_job(struct cleaners *cleaners, struct clean_job *job)
+has_waiting(const struct cleaners *cleaners, enum task_class class)
+{
+	switch (class) {
+	case CLASS_SYNC:
+		return cleaners->syncs != NULL;
+	case CLASS_REMOVE:
+		return cleaners->removals_end > cleaners->removals_start;
+	case CLASS_LONG:
+		return cleaners->longs != NULL &&
+		    count_busy(cleaners, CLASS_LONG) < CLEANERS_LONG;
+	}
+	return false;
+}
+
+static void
+take_removals(struct cleaners *cleaners, struct clean_job *job)
 {
 	size_t waiting = cleaners->removals_end - cleaners->removals_start;
 
-	job->id_count = 0;
-	if (cleaners->syncs != NULL) {
-		take_task(&cleaners->syncs, &cleaners->syncs_end, job);
-		return true;
-	}
-	if (cleaners->longs != NULL && count_long(cleaners) < CLEANERS_LONG) {
-		take_task(&cleaners->longs, &cleaners->longs_end, job);
-		return true;
-	}
-	if (waiting == 0)
-		return false;
 	job->kind = CLEAN_REMOVE;
 	job->id_count =
 	    waiting < CLEAN_JOB_IDS_MAX ? waiting : CLEAN_JOB_IDS_MAX;
@@ -175,7 +188,39 @@ choose_job(struct cleaners *cleaners, struct clean_job *job)
 	cleaners->removals_start += job->id_count;
 	if (cleaners->removals_start == cleaners->removals_end)
 		cleaners->removals_start = cleaners->removals_end = 0;
-	return true;
+}
+
+static void
+take_waiting(
+    struct cleaners *cleaners, enum task_class class, struct clean_job *job)
+{
+	job->id_count = 0;
+	if (class == CLASS_REMOVE)
+		take_removals(cleaners, job);
+	else if (class == CLASS_SYNC)
+		take_task(&cleaners->syncs, &cleaners->syncs_end, job);
+	else
+		take_task(&cleaners->longs, &cleaners->longs_end, job);
+}
+
+/* Chooses the next job; false if there is none. First whatever nobody works
+   at: a stream of large messages must not keep removals waiting for ever. */
+static bool
+choose_job(struct cleaners *cleaners, struct clean_job *job)
+{
+	static const enum task_class order[] = {
+	    CLASS_SYNC, CLASS_REMOVE, CLASS_LONG};
+
+	for (int second = 0; second < 2; second++) {
+		for (size_t i = 0; i < COUNT(order); i++) {
+			if (!has_waiting(cleaners, order[i]) ||
+			    (!second && count_busy(cleaners, order[i]) > 0))
+				continue;
+			take_waiting(cleaners, order[i], job);
+			return true;
+		}
+	}
+	return false;
 }
 
 int

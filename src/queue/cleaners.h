@@ -2,8 +2,9 @@
  * cleaners - the qmail-clean processes of qmail-queued and the work they get
  *
  * Each has one job at a time. Syncs of large messages go first, then removals,
- * then checkpoints; of the long ones (checkpoints and new segments) at most
- * half of the processes have one, so that somebody always waits is rare.
+ * then checkpoints; but before a kind gets a second process, every other that
+ * waits has one. Of the long ones (checkpoints and new segments) at most half
+ * of the processes have one.
  * A process that ends, or cannot do its job, is reported as a failure; what it
  * had is not given to another.
  */
