@@ -351,6 +351,7 @@ enum body_result {
 	BODY_UNREADABLE = -1,
 	BODY_LOST = -2,      /* the server does not have all of it */
 	BODY_UNCERTAIN = -3, /* it may have the final dot */
+	BODY_ANSWERED = -4,  /* it spoke before it could have all of it */
 };
 
 static enum body_result
@@ -375,6 +376,12 @@ send_body(struct smtp_client *client, struct message *message)
 		result = BODY_UNREADABLE;
 		goto done;
 	}
+	/* What is said before the final dot is no answer to it: a 250 would be
+	   no receipt, and after a refusal no dot is wanted. */
+	if (smtp_stream_is_stale(&client->stream)) {
+		result = BODY_ANSWERED;
+		goto done;
+	}
 	str_clear(&coded);
 	smtp_body_finish(&body, &coded);
 	result = BODY_UNCERTAIN;
@@ -383,6 +390,14 @@ send_body(struct smtp_client *client, struct message *message)
 done:
 	str_free(&coded);
 	return result;
+}
+
+static void
+say_failed(struct smtp_client *client, struct verdict *verdict)
+{
+	verdict_set_host(verdict, letter_of(client->reply.code), "",
+	    &client->ip, " failed after I sent the message.",
+	    reply_text(client));
 }
 
 /* From DATA's 354 to the answer to the final dot. */
@@ -403,6 +418,15 @@ finish_message(struct smtp_client *client, struct message *message,
 	case BODY_UNCERTAIN:
 		say_died(client, verdict, true);
 		return;
+	case BODY_ANSWERED:
+		if (get_reply(client) == -1 ||
+		    client->reply.code < CODE_TEMPORARY) {
+			say_died(client, verdict, false);
+			return;
+		}
+		say_failed(client, verdict);
+		drop(client);
+		return;
 	case BODY_SENT:
 		break;
 	}
@@ -414,9 +438,7 @@ finish_message(struct smtp_client *client, struct message *message,
 		verdict_set_host(verdict, 'K', "", &client->ip,
 		    " accepted message.", reply_text(client));
 	else
-		verdict_set_host(verdict, letter_of(client->reply.code), "",
-		    &client->ip, " failed after I sent the message.",
-		    reply_text(client));
+		say_failed(client, verdict);
 	if (smtp_stream_has_input(&client->stream))
 		drop(client);
 }

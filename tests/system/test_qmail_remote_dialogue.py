@@ -308,6 +308,42 @@ def test_one_reply_too_many_before_the_body_is_no_receipt(home, raw):
     assert home.send() == ["r", DIED]
 
 
+@pytest.mark.parametrize("early, want", [
+    (b"250 who is this for\r\n", DIED),
+    (b"552 too big\r\n",
+     f"D{IP} failed after I sent the message.\n" + said("552 too big")),
+    (b"451 no room\r\n",
+     f"Z{IP} failed after I sent the message.\n" + said("451 no room")),
+])
+def test_an_answer_in_the_middle_of_the_body(home, raw, early, want):
+    """It cannot be the answer to the final dot, which is then never sent."""
+    ends = []
+
+    def handle(client, _):
+        with client.makefile("rb") as stream:
+            for reply in (b"220 x\r\n", b"250 x\r\n", b"250 ok\r\n",
+                          b"250 ok\r\n"):
+                client.sendall(reply)
+                stream.readline()
+            client.sendall(b"354 go\r\n")
+            stream.readline()
+            client.sendall(early)
+            last = b""
+            try:
+                while more := stream.read1(1 << 16):
+                    last = (last + more)[-5:]
+            except ConnectionResetError:
+                pass  # it left without reading all that we said
+            ends.append(last)
+
+    home.route(raw(handle))
+    message = b"x" * 99 + b"\n"
+    # more than the buffers between the two hold
+    assert home.send(message=message * 200000) == ["r", want]
+    lib.wait_until(lambda: ends)
+    assert ends[0] != b"\r\n.\r\n"
+
+
 def test_recipients_each_with_their_own_answer(home, sink):
     def answer(argument):
         return {b"h": "550 no", b"s": "450 later", b"r": "250 ok"}[
