@@ -15,7 +15,9 @@ enum {
 	CODE_WRITE = 53,
 	CACHE_MAX = 4096, /* messages whose recipient count is remembered */
 	TAIL_BYTES = 10,  /* the checksum that ends an env file */
-	OVERHEAD = 1024,  /* of a record beside the message: lines we add */
+	/* bytes of failure texts of one message: a bounce file is read whole */
+	TEXTS_MAX = 256 * 1024 * 1024,
+	OVERHEAD = 1024, /* of a record beside the message: lines we add */
 };
 
 #define HAS_DONE ((uint64_t)1 << 63)
@@ -163,6 +165,18 @@ ledger_accept(struct ledger *ledger, struct letter *letter, uint64_t *id)
 
 /* ---- what became of them ------------------------------------------------ */
 
+/* Each recipient of a long list has as much room for the reason of its failure
+   as any other: what is left for the last does not depend on the first. */
+static struct span
+cut_text(struct span text, uint64_t recipients)
+{
+	uint64_t max = TEXTS_MAX / recipients;
+
+	if (max > QUEUE_FILE_TEXT_MAX)
+		max = QUEUE_FILE_TEXT_MAX;
+	return text.len > max ? span_until(text, (size_t)max) : text;
+}
+
 /* The number of recipients; 0 if the message is not there. */
 static int
 find_recipients(struct ledger *ledger, uint64_t id, uint64_t **entry)
@@ -200,8 +214,7 @@ ledger_change(struct ledger *ledger, enum journal_type type, uint64_t id,
 		return -1;
 	if (entry == NULL || index >= (*entry & ~HAS_DONE))
 		return 0;
-	if (text.len > QUEUE_FILE_TEXT_MAX)
-		text.len = QUEUE_FILE_TEXT_MAX;
+	text = cut_text(text, *entry & ~HAS_DONE);
 	what.index = (uint32_t)index;
 	what.first = (*entry & HAS_DONE) == 0;
 	*entry |= HAS_DONE;
