@@ -225,3 +225,23 @@ def test_packets_may_be_as_large_as_a_text(home):
     assert failures(home, ident) == [(0, b"t" * 10000)]
     assert path_of(home, "bounce", ident).stat().st_size == 10016
     assert netstring(b"") == b"0:,"
+
+
+def memory_kib(home):
+    status = open(f"/proc/{home.daemons['queued'].pid}/status").read()
+    return int(status.split("VmRSS:")[1].split()[0])
+
+
+def test_memory_stays_flat(home):
+    home.start_queued("-k", "256")
+    control = Control(home)
+    sizes = []
+    for _ in range(4):
+        for i in range(400):
+            ident = submit(home, b"x" * (3000 if i % 40 else 150000), b"s", [b"a", b"b", b"c"])
+            control.request(b"D", ident, 0)
+            control.request(b"F", ident, 1, b"text")
+            control.request(b"R", ident)
+        control.settle()
+        sizes.append(memory_kib(home))
+    assert sizes[-1] - sizes[0] < 1024, sizes
