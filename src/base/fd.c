@@ -330,7 +330,10 @@ fd_receive_packet(int sock, char *buf, size_t size, int *passed)
 		return -1;
 	if (*passed != -1 && fd_cloexec(*passed) == -1)
 		goto fail;
-	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+	/* If the one that came is missing, we or the system are out of
+	   descriptors: the bytes are there, and must not be lost with it. */
+	if (msg.msg_flags & MSG_TRUNC ||
+	    (msg.msg_flags & MSG_CTRUNC && *passed != -1)) {
 		errno = EMSGSIZE;
 		goto fail;
 	}

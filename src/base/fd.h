@@ -50,7 +50,7 @@ MUST_USE int fd_send_packet(int sock, struct span packet, int pass);
  * Receives one packet into buf. Returns its length, 0 when the peer is gone,
  * or -1 (EMSGSIZE if it was cut, or brought several descriptors). *passed
  * becomes the descriptor that came with it, close-on-exec and the caller's to
- * close, or -1.
+ * close, or -1: none came, or there was no room for it in our table.
  */
 MUST_USE ssize_t fd_receive_packet(
     int sock, char *buf, size_t size, int *passed);

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 
 import lib
 import pytest
@@ -316,3 +317,27 @@ def test_memory_and_descriptors_stay_flat(spawn):
     later_rss, later_fds = state()
     assert later_fds <= fds + 2
     assert later_rss < rss + 512  # KiB; a leak of one job each would be more
+
+
+def limit_files(pid, soft):
+    """Sets the limit of a running process, as its own user may."""
+    code = ("import resource as r, sys\n"
+            "pid, soft = map(int, sys.argv[1:])\n"
+            "old = r.prlimit(pid, r.RLIMIT_NOFILE)\n"
+            "r.prlimit(pid, r.RLIMIT_NOFILE, (soft, old[1]))\n"
+            "print(old[0])\n")
+    done = subprocess.run(["/usr/bin/python3", "-c", code, str(pid), str(soft)], check=True,
+                          stdout=subprocess.PIPE, cwd="/", **lib.as_user())
+    return int(done.stdout)
+
+
+def test_out_of_descriptors_is_a_deferral(spawn):
+    """No job may be lost: qmail-send would wait for its results for ever."""
+    spawn.start()
+    pid = spawn.process.pid
+    before = limit_files(pid, len(os.listdir(f"/proc/{pid}/fd")))
+    spawn.job(5, "host.example", "a@host.example", "b@host.example")
+    assert [r[:3] for r in spawn.results(2)] == [(5, 0, "Z"), (5, 1, "Z")]
+    limit_files(pid, before)
+    spawn.job(6, "host.example", "a@host.example")
+    assert spawn.result() == (6, 0, "K", "ok a@host.example\n")

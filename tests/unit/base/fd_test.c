@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -215,6 +216,28 @@ test_a_packet_that_is_cut_leaves_nothing(void **state)
 	fd_close(ends[1]);
 }
 
+static void
+test_bytes_are_not_lost_without_room_for_a_descriptor(void **state)
+{
+	int ends[2], got;
+	struct rlimit limit, none;
+	char buf[4];
+
+	(void)state;
+	assert_int_equal(fd_packet_pair(ends), 0);
+	assert_int_equal(
+	    fd_send_packet(ends[0], SPAN_LITERAL("job"), ends[0]), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(fd_receive_packet(ends[1], buf, sizeof(buf), &got), 3);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(got, -1);
+	fd_close(ends[0]);
+	fd_close(ends[1]);
+}
+
 /* A peer that sends count descriptors at once. */
 static void
 send_many(int sock, size_t count)
@@ -293,6 +316,8 @@ main(void)
 	    cmocka_unit_test(test_packets_carry_a_descriptor),
 	    cmocka_unit_test(test_packets_of_the_maximum),
 	    cmocka_unit_test(test_a_packet_that_is_cut_leaves_nothing),
+	    cmocka_unit_test(
+		test_bytes_are_not_lost_without_room_for_a_descriptor),
 	    cmocka_unit_test(test_several_descriptors_are_all_closed),
 	    cmocka_unit_test(test_a_full_socket_does_not_block_the_sender),
 	};
