@@ -1,6 +1,5 @@
 /*
  * qmail-start - starts the delivery side and ends with it
- * Usage:   qmail-start [defaultdelivery [logger arg ...]]
  * Runs as: root, or one ordinary user for everything
  * Trusts:  its arguments and environment
  * Reads:   nothing    Writes: the log
@@ -32,6 +31,7 @@
 enum {
 	STRAY_MAX = 256, /* inherited descriptors below it are not passed on */
 	SAFE_FD = 16,    /* ours lie above all that a child gets */
+	PATIENCE_MS = 10 * 1000,
 };
 
 enum part {
@@ -50,8 +50,9 @@ static struct {
 	int log_end;             /* the logger's end of it, or -1 */
 	int local[2], remote[2]; /* [0] for qmail-send, [1] for the spawn */
 	int lifeline[2];
+	int patience_ms; /* with those that are left; -1: for ever */
 	int exit_code;
-} start_state = {.log_end = -1, .exit_code = EXIT_TEMP};
+} start_state = {.log_end = -1, .patience_ms = -1, .exit_code = EXIT_TEMP};
 
 /* Where in the child which of our descriptors goes. */
 struct plug {
@@ -205,7 +206,8 @@ start_all(char *default_delivery, char *const *logger)
 /*
  * When qmail-send ends, the spawns see it and finish what they have; when a
  * spawn ends, qmail-send sees it; when all are gone, the logger sees that.
- * Only the end of the logger has to be told.
+ * Only the end of the logger has to be told. If qmail-send did not mean to
+ * end, nobody waits long for deliveries that may take a day.
  */
 static void
 note_end(pid_t pid, int status)
@@ -214,23 +216,14 @@ note_end(pid_t pid, int status)
 		if (start_state.pids[i] != pid)
 			continue;
 		start_state.pids[i] = 0;
-		if (i == PART_SEND && WIFEXITED(status) &&
-		    WEXITSTATUS(status) == 0)
+		if (i == PART_SEND && status == 0)
 			start_state.exit_code = 0;
+		else if (i == PART_SEND)
+			start_state.patience_ms = PATIENCE_MS;
 		if (i == PART_LOGGER && start_state.pids[PART_SEND] != 0)
 			(void)kill(start_state.pids[PART_SEND], SIGTERM);
 		return;
 	}
-}
-
-static bool
-is_anyone_left(void)
-{
-	for (size_t i = 0; i < PARTS; i++) {
-		if (start_state.pids[i] != 0)
-			return true;
-	}
-	return false;
 }
 
 static void
@@ -245,16 +238,20 @@ pass_on(int number)
 static void
 watch(void)
 {
-	while (is_anyone_left()) {
-		int number, status;
+	for (;;) {
+		int number, status, ready;
 		pid_t pid;
 
 		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 			note_end(pid, status);
-		if (!is_anyone_left())
+		if (pid == -1) /* no child is left */
 			return;
-		if (fd_wait_readable(start_state.signals, -1) == -1)
+		ready = fd_wait_readable(
+		    start_state.signals, start_state.patience_ms);
+		if (ready == -1)
 			die_sys("cannot wait");
+		if (ready == 0)
+			return;
 		while ((number = sig_next()) != 0)
 			pass_on(number);
 	}

@@ -294,3 +294,17 @@ def test_null_recipients_are_accepted_and_end(instance):
     assert instance.queue(b"Subject: none\n\n", "s@x.example", []).returncode == 0
     instance.wait_log(r"end msg \d+")
     instance.wait_empty()
+
+
+def test_a_killed_qmail_send_does_not_wait_for_slow_deliveries(instance):
+    home = instance.user_home()
+    instance.dotqmail("slow", "|touch started; until test -e go; do sleep 0.1; done\n")
+    instance.send_smtp(to="test-slow")
+    lib.wait_until(lambda: (home / "started").exists(), what="the slow program")
+    instance.kill("qmail-send")
+    assert instance.daemons["send"].process.wait(60) == 111
+    instance.start_send()
+    instance.send_smtp()
+    instance.wait_maildir()
+    (home / "go").touch()
+    instance.wait_empty()
