@@ -100,7 +100,7 @@ static void
 add_address(struct submission *submission, struct submission_rules *rules,
     struct str *to, struct span address)
 {
-	size_t add = address.len + 2;
+	size_t add = address.len + SUBMISSION_ADDRESS_COST;
 
 	if (submission->code != 0)
 		return;

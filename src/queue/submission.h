@@ -20,7 +20,9 @@
 
 enum {
 	SUBMISSION_PIECE_MAX = 64 * 1024, /* bytes of message in a netstring */
-	/* addresses of one message, and of all that are being received */
+	/* addresses of one message, and of all that are being received; each
+	   counts for more than its bytes, as it does wherever it is kept */
+	SUBMISSION_ADDRESS_COST = 32,
 	SUBMISSION_ADDRESSES_MAX = 64 * 1024 * 1024,
 	SUBMISSION_ADDRESSES_TOTAL = 256 * 1024 * 1024,
 	/* so much each may have even when others have taken the total */
