@@ -54,11 +54,12 @@ LARGE_PROGRAMS = \
 	pop3/qmail-checkpass \
 	admin/qmail-conf admin/qmail-newu admin/qmail-newmrh \
 	admin/qmail-showctl admin/qmail-qread admin/qmail-qstat \
-	admin/qmail-tcpto admin/qmail-tcpok admin/splogger
+	admin/qmail-tcpto admin/qmail-tcpok admin/splogger admin/qmail-check
 LIBS_accept/tcp-env = -lresolv
 LIBS_remote/qmail-remote = -lresolv
 LIBS_pop3/qmail-checkpass = -lcrypt
 LIBS_admin/qmail-conf = -lcrypt
+LIBS_admin/qmail-check = -lresolv
 
 # other names of sendmail, which goes by the name that it is called by
 SENDMAIL_LINKS = mailq newaliases
@@ -87,6 +88,7 @@ $(BUILD)/$(1)/lib$(f).a: $(patsubst src/%.c,$(BUILD)/$(1)/%.o,$(call modules,$(f
 	@rm -f $$@
 	@ar rcs $$@ $$^
 )
+$(BUILD)/$(1)/admin/check_privileges.o: $(BUILD)/privileges.h
 $(foreach p,$(4),
 $(5)/$(notdir $(p)): $(BUILD)/$(1)/$(p).o \
     $(BUILD)/$(1)/lib$(firstword $(subst /, ,$(p))).a \
@@ -108,6 +110,13 @@ $(SENDMAIL_LINKS:%=$(BIN)/%): $(BIN)/sendmail
 $(BUILD)/config.h: conf-qmail $(CONF_USERS) tools/config-header
 	@mkdir -p $(@D)
 	@sh tools/config-header conf-qmail $(CONF_USERS) >$@.tmp
+	@mv $@.tmp $@
+
+# What an installation consists of, as rows of a C table.
+$(BUILD)/privileges.h: etc/privileges $(CONF_USERS) tools/privileges-header \
+    tools/privileges-rows $(wildcard man/*.[1-9])
+	@mkdir -p $(@D)
+	@CONF_USERS=$(CONF_USERS) sh tools/privileges-header >$@.tmp
 	@mv $@.tmp $@
 
 # ---- installing ----------------------------------------------------------
