@@ -147,7 +147,7 @@ def sweep(tmp_path, scenario, kind, name, error, stride):
 
 @pytest.mark.parametrize("name", ["ENOSPC", "EIO", "EMFILE", "EINTR"])
 def test_each_call_fails(tmp_path, name):
-    sweep(tmp_path, short_run, "io", name, ERRNOS[name], STRIDE)
+    sweep(tmp_path, short_run, "io", name, ERRNOS[name], 2 * STRIDE)
 
 
 def test_each_call_is_the_last(tmp_path):
