@@ -1,11 +1,9 @@
 #include "accept/smtp_command.h"
 
 #include "base/num.h"
+#include "mail/command.h"
 
-static const struct {
-	const char *word;
-	enum smtp_verb verb;
-} verbs[] = {
+static const struct command_word words[] = {
     {"mail", SMTP_MAIL},
     {"rcpt", SMTP_RCPT},
     {"data", SMTP_DATA},
@@ -18,32 +16,11 @@ static const struct {
     {"help", SMTP_HELP},
 };
 
-static struct span
-skip_spaces(struct span text)
-{
-	while (text.len > 0 && text.s[0] == ' ')
-		text = span_from(text, 1);
-	return text;
-}
-
 enum smtp_verb
 smtp_command_parse(struct span line, struct span *argument)
 {
-	struct span verb;
-	size_t at;
-
-	if (line.len > 0 && line.s[line.len - 1] == '\n')
-		line.len--;
-	if (line.len > 0 && line.s[line.len - 1] == '\r')
-		line.len--;
-	at = span_find(line, ' ');
-	verb = at == SPAN_NONE ? line : span_until(line, at);
-	*argument = skip_spaces(span_from(line, verb.len));
-	for (size_t i = 0; i < COUNT(verbs); i++) {
-		if (span_equal_nocase(verb, span_of(verbs[i].word)))
-			return verbs[i].verb;
-	}
-	return SMTP_UNKNOWN;
+	return (enum smtp_verb)command_parse(
+	    line, words, COUNT(words), argument);
 }
 
 int
@@ -54,7 +31,7 @@ smtp_command_size(struct span parameters, uint64_t *size_bytes)
 	for (;;) {
 		size_t end;
 
-		parameters = skip_spaces(parameters);
+		parameters = command_skip_spaces(parameters);
 		if (parameters.len == 0)
 			return 0;
 		end = span_find(parameters, ' ');
