@@ -71,7 +71,7 @@ modules = $(filter-out $(PROGRAM_SOURCES),$(wildcard src/$(1)/*.c))
 BINARIES = $(foreach p,$(PROGRAMS),$(BIN)/$(notdir $(p)))
 
 .PHONY: all clean install users check-install demo demo-needs demo-stop check \
-	unit lint fuzz fuzz-replay san
+	unit crash lint fuzz fuzz-replay san dynamic
 all: $(BINARIES) $(SENDMAIL_LINKS:%=$(BIN)/%)
 
 # ---- rules for one flavour -----------------------------------------------
@@ -192,6 +192,10 @@ san: $(foreach p,$(PROGRAMS),$(BUILD)/san/bin/$(notdir $(p)))
 
 check:
 	@MAKE='$(MAKE)' /usr/bin/env python3 tests/run
+
+# Each single call, not a sample of them as in check: half an hour or more.
+crash: dynamic
+	@CRASH_STRIDE=1 /usr/bin/env python3 tests/run crash
 
 unit: $(UNIT_TESTS:%=$(BUILD)/san/unit/%) $(UNIT_TESTS:%=$(BUILD)/clang/unit/%)
 	@sh tools/run-unit $^

@@ -253,6 +253,14 @@ def body_of(token, size=300):
     return head + (token + b"\n") * (max(0, size - len(head)) // (len(token) + 1))
 
 
+STRIDE = int(os.environ.get("CRASH_STRIDE", "5"))
+
+
+def every(factor):
+    """The step of a sweep: factor times CRASH_STRIDE; with CRASH_STRIDE=1 each call is hit."""
+    return 1 if STRIDE == 1 else int(factor * STRIDE)
+
+
 def sweep_points(count, stride):
     """Which calls to hit: all of them, or each stride-th with a varying start."""
     return range(1, count + 1, stride) if stride > 1 else range(1, count + 1)

@@ -10,7 +10,6 @@ import pytest
 
 from crashlib import BIN, ERRNOS, KILL, Home, body_of, complain, sweep_points
 
-STRIDE = int(os.environ.get("CRASH_STRIDE", "5"))
 QUEUE = """#!/bin/sh
 cat >"$STORE/message.part" || exit 53
 cat <&1 >"$STORE/envelope.part" || exit 53

@@ -7,10 +7,8 @@ import os
 
 import pytest
 
-from crashlib import (ERRNOS, KILL, Control, Home, body_of, complain, read_queue, stop, submit,
-                      sweep_points)
-
-STRIDE = int(os.environ.get("CRASH_STRIDE", "5"))
+from crashlib import (ERRNOS, KILL, Control, Home, body_of, complain, every, read_queue, stop,
+                      submit, sweep_points)
 
 
 class Expectation:
@@ -147,20 +145,20 @@ def sweep(tmp_path, scenario, kind, name, error, stride):
 
 @pytest.mark.parametrize("name", ["ENOSPC", "EIO", "EMFILE", "EINTR"])
 def test_each_call_fails(tmp_path, name):
-    sweep(tmp_path, short_run, "io", name, ERRNOS[name], 2 * STRIDE)
+    sweep(tmp_path, short_run, "io", name, ERRNOS[name], every(2))
 
 
 def test_each_call_is_the_last(tmp_path):
-    sweep(tmp_path, short_run, "io", "SIGKILL", KILL, max(1, STRIDE // 2))
+    sweep(tmp_path, short_run, "io", "SIGKILL", KILL, every(0.5))
 
 
 def test_each_allocation_fails(tmp_path):
-    sweep(tmp_path, short_run, "mem", "ENOMEM", ERRNOS["ENOMEM"], STRIDE)
+    sweep(tmp_path, short_run, "mem", "ENOMEM", ERRNOS["ENOMEM"], every(1))
 
 
 def test_each_call_is_the_last_while_segments_are_used_again(tmp_path):
-    sweep(tmp_path, long_run, "io", "SIGKILL", KILL, 40 * STRIDE)
+    sweep(tmp_path, long_run, "io", "SIGKILL", KILL, every(40))
 
 
 def test_each_call_fails_while_segments_are_used_again(tmp_path):
-    sweep(tmp_path, long_run, "io", "EIO", ERRNOS["EIO"], 40 * STRIDE)
+    sweep(tmp_path, long_run, "io", "EIO", ERRNOS["EIO"], every(40))

@@ -11,13 +11,12 @@ import time
 
 import pytest
 
-from crashlib import BIN, ERRNOS, FAULT, KILL, TOP, Home, body_of, complain, submit, sweep_points
+from crashlib import BIN, ERRNOS, FAULT, KILL, TOP, Home, body_of, complain, every, submit, sweep_points
 
 os.environ["CQMAIL_BIN"] = BIN
 sys.path.insert(0, os.path.join(TOP, "tests/system"))
 import lib  # noqa: E402
 
-STRIDE = int(os.environ.get("CRASH_STRIDE", "5"))
 
 
 def submit_all(instance):
@@ -117,12 +116,12 @@ def sweep(tmp_path, kind, name, error, stride):
 
 @pytest.mark.parametrize("name", ["ENOSPC", "EIO", "EMFILE"])
 def test_each_call_fails(tmp_path, name):
-    sweep(tmp_path, "io", name, ERRNOS[name], 2 * STRIDE)
+    sweep(tmp_path, "io", name, ERRNOS[name], every(2))
 
 
 def test_each_allocation_fails(tmp_path):
-    sweep(tmp_path, "mem", "ENOMEM", ERRNOS["ENOMEM"], 2 * STRIDE)
+    sweep(tmp_path, "mem", "ENOMEM", ERRNOS["ENOMEM"], every(2))
 
 
 def test_each_call_is_the_last(tmp_path):
-    sweep(tmp_path, "io", "SIGKILL", KILL, 2 * STRIDE)
+    sweep(tmp_path, "io", "SIGKILL", KILL, every(2))
