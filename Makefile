@@ -52,7 +52,8 @@ LARGE_PROGRAMS = \
 	local/qmail-lspawn local/qmail-getpw local/qbiff \
 	remote/qmail-rspawn remote/qmail-remote \
 	pop3/qmail-checkpass \
-	admin/qmail-conf admin/qmail-newu admin/qmail-newmrh \
+	admin/qmail-conf admin/qmail-newu admin/qmail-pw2u \
+	admin/qmail-newmrh \
 	admin/qmail-showctl admin/qmail-qread admin/qmail-qstat \
 	admin/qmail-tcpto admin/qmail-tcpok admin/splogger admin/qmail-check
 LIBS_accept/tcp-env = -lresolv
@@ -198,7 +199,8 @@ crash: dynamic
 	@CRASH_STRIDE=1 /usr/bin/env python3 tests/run crash
 
 unit: $(UNIT_TESTS:%=$(BUILD)/san/unit/%) $(UNIT_TESTS:%=$(BUILD)/clang/unit/%)
-	@sh tools/run-unit $^
+	@mkdir -p $(BUILD)/results
+	@UNIT_RESULTS=$(BUILD)/results/unit.txt sh tools/run-unit $^
 
 fuzz-replay: $(FUZZ_TARGETS:%=$(BUILD)/san/fuzz/%)
 	@sh tools/run-fuzz replay $^
