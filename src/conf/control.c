@@ -63,14 +63,19 @@ int
 control_line_default_me(
     const char *path, const char *literal, struct str *value)
 {
-	int found = control_line(path, value);
+	struct str me = STR_INIT;
+	/* read first: whoever cannot know its name must not go on */
+	int has_me = control_line("control/me", &me);
+	int found = has_me == -1 ? -1 : control_line(path, value);
 
-	if (found == 0)
-		found = control_line("control/me", value);
-	if (found == 0 && literal != NULL) {
+	if (found == 0 && has_me == 1) {
+		str_copy(value, str_span(&me));
+		found = 1;
+	} else if (found == 0 && literal != NULL) {
 		str_copy(value, span_of(literal));
 		found = 1;
 	}
+	str_free(&me);
 	return found;
 }
 

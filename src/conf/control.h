@@ -29,7 +29,8 @@ MUST_USE int control_home(void);
 /* Replace *value, except when they return 0 or -1. path: "control/me". */
 MUST_USE int control_line(const char *path, struct str *value);
 /* The same; missing: the content of control/me if that is there; else, if
-   literal is not NULL, literal; else 0. */
+   literal is not NULL, literal; else 0. -1 also if control/me is there and
+   cannot be read, whether it is wanted or not. */
 MUST_USE int control_line_default_me(
     const char *path, const char *literal, struct str *value);
 /* Leading digits of the first line; a file without them counts as missing. */

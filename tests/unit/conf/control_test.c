@@ -86,6 +86,8 @@ test_defaults(void **state)
 	assert_int_equal(unlink("control/me"), 0);
 	assert_int_equal(mkdir("control/me", 0755), 0);
 	assert_int_equal(control_line_default_me("missing", "lit", &value), -1);
+	/* even if it is not wanted */
+	assert_int_equal(control_line_default_me("f", "lit", &value), -1);
 	assert_int_equal(rmdir("control/me"), 0);
 	str_free(&value);
 }
