@@ -70,7 +70,8 @@ show(uint64_t id)
 		return;
 	}
 	text.done = str_span(&program.done);
-	text.bouncing = queue_view_has(program.queue_dir, QUEUE_BOUNCE, id);
+	text.bouncing = text.envelope.failures.len > 0 ||
+	    queue_view_has(program.queue_dir, QUEUE_BOUNCE, id);
 	str_clear(&program.text);
 	queue_text_append(&program.text, &text, &program.tables);
 	out_span(&program.out, str_span(&program.text));

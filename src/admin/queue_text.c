@@ -34,6 +34,7 @@ queue_text_append(struct str *to, const struct queue_text *text,
 	    [CHANNEL_LOCAL] = "local", [CHANNEL_REMOTE] = "remote"};
 	struct span rest = text->envelope.recipients, recipient;
 	struct str address = STR_INIT;
+	char letter;
 
 	append_date(to, (int64_t)text->envelope.birth_s);
 	str_append_cstr(to, "  #");
@@ -43,9 +44,10 @@ queue_text_append(struct str *to, const struct queue_text *text,
 	str_append_cstr(to, "  <");
 	append_safe(to, text->envelope.sender);
 	str_append_cstr(to, text->bouncing ? ">  bouncing\n" : "> \n");
-	for (size_t i = 0; queue_envelope_next(&rest, &recipient) == 1; i++) {
+	for (size_t i = 0;
+	     queue_envelope_next_as(&rest, &recipient, &letter) == 1; i++) {
 		enum channel_kind channel =
-		    classify_recipient(tables, recipient, &address);
+		    classify_queued(tables, letter, recipient, &address);
 
 		if (is_done(text->done, i))
 			str_append_cstr(to, "  done");

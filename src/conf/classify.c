@@ -133,6 +133,16 @@ classify_recipient(
 	return CHANNEL_LOCAL;
 }
 
+enum channel_kind
+classify_queued(const struct classify_tables *tables, char letter,
+    struct span recipient, struct str *to)
+{
+	if (letter != 'L' && letter != 'R')
+		return classify_recipient(tables, recipient, to);
+	str_copy(to, recipient);
+	return letter == 'L' ? CHANNEL_LOCAL : CHANNEL_REMOTE;
+}
+
 struct span
 classify_without_prefix(
     const struct classify_tables *tables, struct span address)

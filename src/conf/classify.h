@@ -47,6 +47,12 @@ void classify_tables_free(struct classify_tables *tables);
 enum channel_kind classify_recipient(const struct classify_tables *tables,
     struct span recipient, struct str *to);
 
+/* The same for a recipient of a queued message, by its letter
+   (mail/queue_file.h): L and R are local and remote whatever the tables say,
+   and keep their address. */
+enum channel_kind classify_queued(const struct classify_tables *tables,
+    char letter, struct span recipient, struct str *to);
+
 /*
  * The address as its sender knows it: without the prefix that virtualdomains
  * put before it, if the entry of its domain (not of the whole address) has

@@ -1,5 +1,6 @@
 #include "mail/queue_file.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -25,6 +26,14 @@ queue_file_path(struct str *path, enum queue_kind kind, uint64_t id)
 }
 
 /* ---- env ---------------------------------------------------------------- */
+
+static void
+append_field(struct str *to, char letter, struct span value)
+{
+	str_append_char(to, letter);
+	str_append_span(to, value);
+	str_append_char(to, '\0');
+}
 
 static void
 append_number(struct str *to, char letter, uint64_t value)
@@ -55,17 +64,17 @@ queue_envelope_append_head(
 	append_number(to, 't', envelope->birth_s);
 	append_number(to, 's', envelope->size_bytes);
 	append_crc(to, 'c', envelope->mess_crc);
-	str_append_char(to, 'F');
-	str_append_span(to, envelope->sender);
-	str_append_char(to, '\0');
+	if (envelope->origin.len > 0)
+		append_field(to, 'O', envelope->origin);
+	append_field(to, 'F', envelope->sender);
+	if (envelope->failures.len > 0)
+		append_field(to, 'B', envelope->failures);
 }
 
 void
 queue_envelope_append_recipient(struct str *to, struct span recipient)
 {
-	str_append_char(to, 'T');
-	str_append_span(to, recipient);
-	str_append_char(to, '\0');
+	append_field(to, 'T', recipient);
 }
 
 void
@@ -74,13 +83,19 @@ queue_envelope_append_end(struct str *to, size_t start)
 	append_crc(to, 'C', crc32c(0, to->s + start, to->len - start));
 }
 
+static bool
+starts_with(struct span rest, char letter)
+{
+	return rest.len > 0 && rest.s[0] == letter;
+}
+
 /* Takes "letter value NUL" off *rest. */
 static int
 take_field(struct span *rest, char letter, struct span *value)
 {
 	size_t nul;
 
-	if (rest->len == 0 || rest->s[0] != letter)
+	if (!starts_with(*rest, letter))
 		return -1;
 	nul = span_find(*rest, '\0');
 	if (nul == SPAN_NONE)
@@ -88,6 +103,17 @@ take_field(struct span *rest, char letter, struct span *value)
 	*value = (struct span){rest->s + 1, nul - 1};
 	*rest = span_from(*rest, nul + 1);
 	return 0;
+}
+
+/* The same for a field that need not be there; but not without a value. */
+static int
+take_optional(struct span *rest, char letter, struct span *value)
+{
+	*value = (struct span){"", 0};
+	if (!starts_with(*rest, letter))
+		return 0;
+	return take_field(rest, letter, value) == -1 || value->len == 0 ? -1
+									: 0;
 }
 
 /* One spelling only: what was written must come back byte for byte. */
@@ -145,11 +171,13 @@ queue_envelope_decode(struct span bytes, struct queue_envelope *envelope)
 	    take_number(&rest, 't', &envelope->birth_s) == -1 ||
 	    take_number(&rest, 's', &envelope->size_bytes) == -1 ||
 	    take_crc(&rest, 'c', &envelope->mess_crc) == -1 ||
-	    take_field(&rest, 'F', &envelope->sender) == -1)
+	    take_optional(&rest, 'O', &envelope->origin) == -1 ||
+	    take_field(&rest, 'F', &envelope->sender) == -1 ||
+	    take_optional(&rest, 'B', &envelope->failures) == -1)
 		return -1;
 	envelope->recipients = recipients = rest;
 	while (recipients.len > 0) {
-		if (take_field(&recipients, 'T', &value) == -1)
+		if (queue_envelope_next(&recipients, &value) == 0)
 			return -1;
 		count++;
 	}
@@ -158,9 +186,31 @@ queue_envelope_decode(struct span bytes, struct queue_envelope *envelope)
 }
 
 int
+queue_envelope_next_as(
+    struct span *recipients, struct span *recipient, char *letter)
+{
+	if (recipients->len == 0)
+		return 0;
+	*letter = recipients->s[0];
+	if (*letter != 'T' && *letter != 'L' && *letter != 'R')
+		return 0;
+	return take_field(recipients, *letter, recipient) == 0;
+}
+
+int
 queue_envelope_next(struct span *recipients, struct span *recipient)
 {
-	return take_field(recipients, 'T', recipient) == 0;
+	char letter;
+
+	return queue_envelope_next_as(recipients, recipient, &letter);
+}
+
+struct span
+queue_origin_key(struct span origin)
+{
+	size_t slash = span_find(origin, '/');
+
+	return slash == SPAN_NONE ? origin : span_until(origin, slash);
 }
 
 /* ---- bounce ------------------------------------------------------------- */

@@ -35,17 +35,24 @@ struct helper {
 
 /* ---- in the helper ------------------------------------------------------ */
 
-/* The addresses of an envelope as an array; NULL without memory. */
-static struct span *
+struct recipient {
+	struct span address;
+	char letter;
+};
+
+/* The recipients of an envelope as an array; NULL without memory. */
+static struct recipient *
 list_recipients(const struct queue_envelope *envelope)
 {
 	struct span rest = envelope->recipients;
-	struct span *recipients =
-	    mem_try_alloc(envelope->recipient_count, sizeof(*recipients));
+	/* one more: there may be none */
+	struct recipient *recipients =
+	    mem_try_alloc(envelope->recipient_count + 1, sizeof(*recipients));
 
 	for (size_t i = 0; recipients != NULL && i < envelope->recipient_count;
 	     i++) {
-		if (queue_envelope_next(&rest, &recipients[i]) != 1)
+		if (queue_envelope_next_as(&rest, &recipients[i].address,
+			&recipients[i].letter) != 1)
 			break; /* cannot be: they were counted */
 	}
 	return recipients;
@@ -65,19 +72,22 @@ write_part(struct submit *submit, struct str *text, size_t keep_bytes)
    failures. */
 static void
 write_failures(const struct helper *helper, struct submit *submit, uint64_t id,
-    const struct queue_envelope *envelope, const struct span *recipients,
+    const struct queue_envelope *envelope, const struct recipient *recipients,
     struct span failures)
 {
 	const struct classify_tables *tables = &helper->settings.tables;
 	struct str text = STR_INIT, address = STR_INIT;
 	struct queue_failure failure;
 
+	/* these paragraphs are as we would have written them, or nearly */
+	submit_write(submit, envelope->failures.s, envelope->failures.len);
 	/* a torn end holds nothing that was ever acknowledged */
 	while (queue_failure_next(&failures, id, &failure) == 1) {
 		if (failure.recipient >= envelope->recipient_count)
 			continue;
-		(void)classify_recipient(
-		    tables, recipients[failure.recipient], &address);
+		(void)classify_queued(tables,
+		    recipients[failure.recipient].letter,
+		    recipients[failure.recipient].address, &address);
 		bounce_append_failure(&text,
 		    classify_without_prefix(tables, str_span(&address)),
 		    failure.text);
@@ -113,7 +123,7 @@ write_bounce(const struct helper *helper, struct submit *submit,
     const struct bounce_head *head, uint64_t id,
     const struct queue_envelope *envelope, struct span failures)
 {
-	struct span *recipients = list_recipients(envelope);
+	struct recipient *recipients = list_recipients(envelope);
 	int mess = message_file_open(helper->queue_dir, QUEUE_MESS, id);
 	struct str text = STR_INIT;
 	int result = -1;
@@ -172,6 +182,17 @@ submit_bounce(const struct helper *helper, struct bounce_answer *answer,
 	return letter;
 }
 
+/* The bounce file; a message with failures from elsewhere may have none. */
+static int
+read_failures(const struct helper *helper, uint64_t id,
+    const struct queue_envelope *envelope, struct str *failures)
+{
+	if (message_file_read(helper->queue_dir, QUEUE_BOUNCE, id, FAILURES_MAX,
+		failures) == 0)
+		return 0;
+	return errno == ENOENT && envelope->failures.len > 0 ? 0 : -1;
+}
+
 static void
 serve_bounce(struct helper *helper, struct bounce_answer *answer)
 {
@@ -187,9 +208,8 @@ serve_bounce(struct helper *helper, struct bounce_answer *answer)
 	if (helper->loaded &&
 	    message_file_read(helper->queue_dir, QUEUE_ENV, answer->id,
 		MESSAGE_FILE_ENV_MAX, &env) == 0 &&
-	    message_file_read(helper->queue_dir, QUEUE_BOUNCE, answer->id,
-		FAILURES_MAX, &failures) == 0 &&
-	    queue_envelope_decode(str_span(&env), &envelope) == 0)
+	    queue_envelope_decode(str_span(&env), &envelope) == 0 &&
+	    read_failures(helper, answer->id, &envelope, &failures) == 0)
 		answer->letter = submit_bounce(
 		    helper, answer, &envelope, str_span(&failures));
 	str_free(&env);

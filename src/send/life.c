@@ -113,7 +113,7 @@ start(struct state *state, struct message *message,
 		    !delivery_is_too_big(state, (enum channel_kind)i);
 	pass_make(envelope, str_span(&state->done), &state->settings.tables,
 	    &state->hosts, wanted, made, &counts);
-	message->failed = counts.failed > 0;
+	message->failed = counts.failed > 0 || envelope->failures.len > 0;
 	for (size_t i = 0; i < CHANNELS; i++) {
 		int64_t due_s = state->now_s;
 

@@ -87,11 +87,13 @@ pass_make(const struct queue_envelope *envelope, struct span done,
 {
 	struct span rest = envelope->recipients, recipient;
 	struct str address = STR_INIT;
+	char letter;
 
 	*counts = (struct pass_counts){.failed = 0};
 	for (size_t i = 0; i < CHANNELS; i++)
 		made[i] = NULL;
-	for (size_t i = 0; queue_envelope_next(&rest, &recipient) == 1; i++) {
+	for (size_t i = 0;
+	     queue_envelope_next_as(&rest, &recipient, &letter) == 1; i++) {
 		char state = i < done.len ? done.s[i] : 'T';
 		enum channel_kind channel;
 
@@ -99,7 +101,7 @@ pass_make(const struct queue_envelope *envelope, struct span done,
 			counts->failed++;
 		if (state == 'F' || state == 'D')
 			continue;
-		channel = classify_recipient(tables, recipient, &address);
+		channel = classify_queued(tables, letter, recipient, &address);
 		counts->todo[channel]++;
 		if (!wanted[channel])
 			continue;

@@ -114,6 +114,43 @@ rewrites(void **state)
 }
 
 static void
+keeps_what_was_rewritten_before(void **state)
+{
+	static const struct {
+		const char *what;
+		char letter;
+		const char *input, *want;
+		enum channel_kind channel;
+	} kept[] = {
+	    {"T is rewritten", 'T', "u@vd.example", "alias-vd-u@vd.example",
+		CHANNEL_LOCAL},
+	    {"L has its prefix already", 'L', "alias-vd-u@vd.example",
+		"alias-vd-u@vd.example", CHANNEL_LOCAL},
+	    {"L stays local though nothing says so", 'L', "u@gone.example",
+		"u@gone.example", CHANNEL_LOCAL},
+	    {"R stays remote though the domain is local now", 'R',
+		"u@local.example", "u@local.example", CHANNEL_REMOTE},
+	};
+	static const struct row control = {
+	    "", "", "local.example", VIRTUALS, "", "", CHANNEL_LOCAL};
+	struct classify_tables tables;
+	struct str to = STR_INIT;
+
+	(void)state;
+	load(&control, &tables);
+	for (size_t i = 0; i < COUNT(kept); i++) {
+		enum channel_kind channel = classify_queued(
+		    &tables, kept[i].letter, span_of(kept[i].input), &to);
+
+		if (channel != kept[i].channel ||
+		    strcmp(to.s, kept[i].want) != 0)
+			fail_msg("%s: got %s", kept[i].what, to.s);
+	}
+	str_free(&to);
+	classify_tables_free(&tables);
+}
+
+static void
 strips_prefixes(void **state)
 {
 	static const struct {
@@ -153,6 +190,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(rewrites),
+	    cmocka_unit_test(keeps_what_was_rewritten_before),
 	    cmocka_unit_test(strips_prefixes),
 	};
 

@@ -97,6 +97,48 @@ env_damage_is_noticed(void **state)
 	str_free(&env);
 }
 
+static void
+what_was_taken_over_comes_back(void **state)
+{
+	static const char want[] =
+	    "v1\0u0\0p7\0t1\0s2\0c00000003\0Ok0/5/6\0F\0B<a@b>:\nno\n\n\0"
+	    "Lv-a@b\0Rc@d\0Te\0C";
+	struct queue_envelope e = {.qp = 7,
+	    .birth_s = 1,
+	    .size_bytes = 2,
+	    .mess_crc = 3,
+	    .origin = SPAN_LITERAL("k0/5/6"),
+	    .failures = SPAN_LITERAL("<a@b>:\nno\n\n")};
+	struct str env = STR_INIT;
+	struct span one;
+	char letter;
+
+	(void)state;
+	queue_envelope_append_head(&env, &e);
+	str_append_span(&env, SPAN_LITERAL("Lv-a@b\0Rc@d\0"));
+	queue_envelope_append_recipient(&env, SPAN_LITERAL("e"));
+	queue_envelope_append_end(&env, 0);
+	assert_int_equal(env.len, sizeof(want) - 1 + 9);
+	assert_memory_equal(env.s, want, sizeof(want) - 1);
+	assert_int_equal(queue_envelope_decode(str_span(&env), &e), 0);
+	assert_true(span_is(e.origin, "k0/5/6"));
+	assert_true(span_is(queue_origin_key(e.origin), "k0"));
+	assert_true(span_is(e.failures, "<a@b>:\nno\n\n"));
+	assert_int_equal(e.recipient_count, 3);
+	assert_int_equal(
+	    queue_envelope_next_as(&e.recipients, &one, &letter), 1);
+	assert_true(span_is(one, "v-a@b") && letter == 'L');
+	assert_int_equal(
+	    queue_envelope_next_as(&e.recipients, &one, &letter), 1);
+	assert_true(span_is(one, "c@d") && letter == 'R');
+	assert_int_equal(
+	    queue_envelope_next_as(&e.recipients, &one, &letter), 1);
+	assert_true(span_is(one, "e") && letter == 'T');
+	assert_int_equal(
+	    queue_envelope_next_as(&e.recipients, &one, &letter), 0);
+	str_free(&env);
+}
+
 /* Fields that a right checksum does not excuse. */
 static void
 env_needs_its_fields(void **state)
@@ -112,6 +154,14 @@ env_needs_its_fields(void **state)
 		ROW("v1\0u1\0p1\0t1\0s1\0cA0000000\0F\0")},
 	    {"a field of no known letter",
 		ROW("v1\0u1\0p1\0t1\0s1\0c00000000\0F\0X\0")},
+	    {"an origin without a value",
+		ROW("v1\0u1\0p1\0t1\0s1\0c00000000\0O\0F\0")},
+	    {"failures before the sender",
+		ROW("v1\0u1\0p1\0t1\0s1\0c00000000\0Bx\0F\0")},
+	    {"failures without a value",
+		ROW("v1\0u1\0p1\0t1\0s1\0c00000000\0F\0B\0Tx\0")},
+	    {"an open field of a letter",
+		ROW("v1\0u1\0p1\0t1\0s1\0c00000000\0F\0Lx")},
 	    {"an open field", ROW("v1\0u1\0p1\0t1\0s1\0c00000000\0F\0Tx")},
 	};
 	struct str env = STR_INIT;
@@ -187,6 +237,7 @@ main(void)
 	    cmocka_unit_test(paths),
 	    cmocka_unit_test(env_comes_back),
 	    cmocka_unit_test(env_damage_is_noticed),
+	    cmocka_unit_test(what_was_taken_over_comes_back),
 	    cmocka_unit_test(env_needs_its_fields),
 	    cmocka_unit_test(failures_come_back_until_the_tear),
 	    cmocka_unit_test(failure_texts_are_cut),
