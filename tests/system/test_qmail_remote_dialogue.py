@@ -1,5 +1,6 @@
 """qmail-remote talks to servers of every temper: the records it prints."""
 
+import fcntl
 import os
 import socket
 import struct
@@ -662,3 +663,14 @@ def test_an_odd_table_does_no_harm(home, sink, content):
         (home.path / "run/tcpto").write_bytes(content)
     assert home.send() == ["r", TAKEN]
     assert content is not None or not (home.path / "run/tcpto").exists()
+
+
+def test_a_table_that_others_hold_is_left_alone(home, sink):
+    server = sink()
+    home.route(server)
+    write_tcpto(home, (IP, 1, 1000))
+    before = read_tcpto(home)
+    with open(home.path / "run/tcpto", "r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        assert home.send() == ["r", TAKEN]
+    assert read_tcpto(home) == before
