@@ -55,7 +55,8 @@ LARGE_PROGRAMS = \
 	admin/qmail-conf admin/qmail-newu admin/qmail-pw2u \
 	admin/qmail-newmrh \
 	admin/qmail-showctl admin/qmail-qread admin/qmail-qstat \
-	admin/qmail-tcpto admin/qmail-tcpok admin/splogger admin/qmail-check
+	admin/qmail-tcpto admin/qmail-tcpok admin/splogger admin/qmail-check \
+	admin/qmail-qtool
 LIBS_accept/tcp-env = -lresolv
 LIBS_remote/qmail-remote = -lresolv
 LIBS_pop3/qmail-checkpass = -lcrypt
