@@ -78,6 +78,7 @@ static const struct setting settings[] = {
 struct file {
 	struct check_report *report;
 	const struct setting *setting;
+    {"softlimit", NUMBER, NULL, "no server starts"},
 	const char *path;
 };
 

@@ -28,8 +28,9 @@
 
 #define SYNOPSIS                                                               \
 	"qmail-conf instance DIR --host NAME --smtp-port N --pop3-port N "     \
-	"[--user NAME] | qmail-conf system [--host NAME] [--smtp-port N] "     \
-	"[--pop3-port N]"
+	"[--user NAME] | qmail-conf system [--host NAME] [--services LIST]; "  \
+	"both: [--smtp-port N] [--submission-port N] [--pop3-port N] "         \
+	"[--qmtp-port N] [--qmqp-port N]"
 
 enum {
 	PATH_SIZE = 4096, /* bytes; longer paths are refused */
@@ -38,7 +39,8 @@ enum {
 struct arguments {
 	bool system;
 	const char *dir, *host, *user;
-	unsigned long smtp_port, pop3_port; /* 0: not given */
+	unsigned long port[SERVICES_SERVERS]; /* 0: not given */
+	bool is_up[SERVICES_SERVERS];
 };
 
 static const struct place plain = {false, 0, 0};
@@ -49,14 +51,14 @@ parse_option(struct arguments *args, const char *option, const char *value)
 	if (strcmp(option, "--host") == 0) {
 		argument_check_host(value);
 		args->host = value;
-	} else if (strcmp(option, "--smtp-port") == 0) {
-		args->smtp_port = argument_parse_port(option, value);
-	} else if (strcmp(option, "--pop3-port") == 0) {
-		args->pop3_port = argument_parse_port(option, value);
 	} else if (strcmp(option, "--user") == 0 && !args->system) {
 		argument_check_user(value);
 		args->user = value;
-	} else {
+	} else if ((strcmp(option, "--services") == 0 ||
+		       strcmp(option, "-s") == 0) &&
+	    args->system) {
+		argument_parse_services(value, args->is_up);
+	} else if (!argument_parse_ports(option, value, args->port)) {
 		die_usage(SYNOPSIS);
 	}
 }
@@ -64,7 +66,7 @@ parse_option(struct arguments *args, const char *option, const char *value)
 static struct arguments
 parse_arguments(int argc, char **argv)
 {
-	struct arguments args = {false, NULL, NULL, "test", 0, 0};
+	struct arguments args = {.user = "test"};
 	int i = 2;
 
 	if (argc < 2)
@@ -76,6 +78,8 @@ parse_arguments(int argc, char **argv)
 		die_usage(SYNOPSIS);
 	else
 		args.dir = argv[i++];
+	/* what a mail server is for; the others when they are asked for */
+	args.is_up[SERVICES_SMTPD] = true;
 	for (; i < argc; i += 2) {
 		if (i + 1 == argc)
 			die_usage(SYNOPSIS);
@@ -155,8 +159,16 @@ make_instance(const struct arguments *args)
 	}
 	instance_user_make(&plain, home.s, args->user);
 	str_format(&bin, "%s/bin", home.s);
-	services = (struct services){home.s, bin.s, args->host, "127.0.0.1",
-	    args->smtp_port, args->pop3_port, NULL, NULL, &plain, &plain};
+	services = (struct services){.home = home.s,
+	    .bin = bin.s,
+	    .host = args->host,
+	    .address = "127.0.0.1",
+	    .place = &plain,
+	    .log_place = &plain};
+	for (size_t i = 0; i < SERVICES_SERVERS; i++) {
+		services.port[i] = args->port[i];
+		services.is_up[i] = true;
+	}
 	services_make(&services);
 	str_free(&home);
 	str_free(&bin);
@@ -214,10 +226,18 @@ make_system(const struct arguments *args)
 	if (geteuid() == 0)
 		log_place =
 		    (struct place){true, logger->pw_uid, logger->pw_gid};
-	services = (struct services){home, bin.s, me.s, "0",
-	    args->smtp_port ? args->smtp_port : 25,
-	    args->pop3_port ? args->pop3_port : 110, CONFIG_USER_QMAILD,
-	    CONFIG_USER_QMAILL, &plain, &log_place};
+	services = (struct services){.home = home,
+	    .bin = bin.s,
+	    .host = me.s,
+	    .address = "0",
+	    .server_user = CONFIG_USER_QMAILD,
+	    .log_user = CONFIG_USER_QMAILL,
+	    .place = &plain,
+	    .log_place = &log_place};
+	for (size_t i = 0; i < SERVICES_SERVERS; i++) {
+		services.port[i] = args->port[i];
+		services.is_up[i] = args->is_up[i];
+	}
 	services_make(&services);
 	str_free(&bin);
 	str_free(&me);
@@ -233,13 +253,16 @@ main(int argc, char **argv)
 		die_sys("cannot open /dev/null");
 	(void)umask(022);
 	args = parse_arguments(argc, argv);
+	for (size_t i = 0; args.system && i < SERVICES_SERVERS; i++)
+		if (args.port[i] == 0)
+			args.port[i] = services_server_port(i);
+	argument_check_ports(args.port);
 	if (args.system) {
 		make_system(&args);
 	} else {
-		if (!args.host || !args.smtp_port || !args.pop3_port)
+		if (!args.host || !args.port[SERVICES_SMTPD] ||
+		    !args.port[SERVICES_POP3D])
 			die_usage(SYNOPSIS);
-		if (args.smtp_port == args.pop3_port)
-			die_perm("the two ports must differ");
 		if (geteuid() == 0)
 			die_perm("an instance is run by its owner, and mail is "
 				 "never delivered as root: be an ordinary "

@@ -1,8 +1,71 @@
 #include "admin/services.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
+#include "admin/rules.h"
 #include "base/str.h"
+
+/*
+ * A run script of tcpserver: the port of its protocol, the account (root, if
+ * it changes to a user after the login), whether nobody may connect as long as
+ * there are no rules, the number of connections, and the program.
+ */
+struct server {
+	const char *name, *protocol;
+	unsigned long port;
+	bool is_root, needs_rules;
+	const char *limit;
+	const char *what; /* lines of a comment, without its first # */
+	const char *program;
+};
+
+static const struct server servers[SERVICES_SERVERS] = {
+    [SERVICES_SMTPD] = {"smtpd", "smtp", 25, false, false,
+	"$(head -n 1 control/concurrencyincoming 2>/dev/null)",
+	"SMTP from other hosts", "qmail-smtpd"},
+    [SERVICES_SUBMISSION] = {"submission", "submission", 587, false, true, "20",
+	"SMTP from this site's own clients. Nobody proves here who he is:\n"
+	"# the rules must name the clients, each with RELAYCLIENT, and refuse\n"
+	"# all others",
+	"qmail-smtpd"},
+    [SERVICES_POP3D] = {"pop3d", "pop3", 110, true, false, "20",
+	"POP3, with the passwords of users/passwd. They travel in the clear",
+	NULL},
+    [SERVICES_QMTPD] = {"qmtpd", "qmtp", 209, false, false, "20",
+	"QMTP from other hosts", "qmail-qmtpd"},
+    [SERVICES_QMQPD] = {"qmqpd", "qmqp", 628, false, true, "20",
+	"QMQP. Whoever may connect may relay: the rules must name the clients\n"
+	"# and refuse all others",
+	"qmail-qmqpd"},
+};
+
+const char *
+services_server_name(size_t server)
+{
+	return servers[server].name;
+}
+
+const char *
+services_server_protocol(size_t server)
+{
+	return servers[server].protocol;
+}
+
+unsigned long
+services_server_port(size_t server)
+{
+	return servers[server].port;
+}
+
+int
+services_server_find(struct span name)
+{
+	for (size_t i = 0; i < SERVICES_SERVERS; i++)
+		if (span_is(name, servers[i].name))
+			return (int)i;
+	return -1;
+}
 
 /* Appends text in single quotes, fit for sh. */
 static void
@@ -22,7 +85,8 @@ append_start(struct str *to, const struct services *services, const char *what)
 {
 	str_append_format(to,
 	    "#!/bin/sh\n"
-	    "# %s. Made once by qmail-conf; yours to edit.\n"
+	    "# %s.\n"
+	    "# Made once by qmail-conf; yours to edit.\n"
 	    "QMAILHOME=",
 	    what);
 	append_quoted(to, services->home);
@@ -34,12 +98,14 @@ append_start(struct str *to, const struct services *services, const char *what)
 	    "cd \"$QMAILHOME\" || exit 111\n");
 }
 
-/* The body of service/NAME/run. */
+/* The rest of a script: the program gets no other variables than these. */
+#define CLEAN "exec env - QMAILHOME=\"$QMAILHOME\" PATH=\"$PATH\" \\\n    "
+
 static void
 append_queue(struct str *to, const struct services *services)
 {
 	append_start(to, services, "the queue: accepts mail and keeps it");
-	str_append_cstr(to, "exec qmail-queued 2>&1\n");
+	str_append_cstr(to, CLEAN "qmail-queued 2>&1\n");
 }
 
 static void
@@ -51,61 +117,55 @@ append_send(struct str *to, const struct services *services)
 	str_append_cstr(to,
 	    "delivery=./Mailbox\n"
 	    "[ -r control/defaultdelivery ] &&\n"
-	    "\tdelivery=$(cat control/defaultdelivery)\n"
-	    "exec qmail-start \"$delivery\" 2>&1\n");
+	    "\tdelivery=$(cat control/defaultdelivery)\n" CLEAN
+	    "qmail-start \"$delivery\" 2>&1\n");
 }
 
-/* tcpserver up to and with the port. */
 static void
-append_server(
-    struct str *to, const struct services *services, unsigned long port)
+append_server(struct str *to, const struct services *services, size_t number)
 {
-	str_append_cstr(to,
-	    "exec softlimit -m 100000000 \\\n"
-	    "    tcpserver -v -H -R -l \"$(head -n 1 "
-	    "control/me)\" -c \"${limit:-40}\" \\\n    ");
-	if (services->server_user)
+	const struct server *server = &servers[number];
+
+	append_start(to, services, server->what);
+	str_append_format(to,
+	    "# Who may connect and relay stands in control/tcp.%s, which\n"
+	    "# qmailctl cdb (or make in control/) compiles%s.\n"
+	    "# tcpserver asks neither for a client's name (-H) nor for its "
+	    "user "
+	    "(-R):\n"
+	    "# rules by name, and names in Received lines, need -h.\n"
+	    "limit=%s\n"
+	    "memory=$(head -n 1 control/softlimit 2>/dev/null)\n" CLEAN
+	    "softlimit -m \"${memory:-100000000}\" \\\n"
+	    "    tcpserver -v -H -R -l \"$(head -n 1 control/me)\" "
+	    "-c \"${limit:-40}\" \\\n"
+	    "    %s-x control/tcp.%s.cdb \\\n    ",
+	    server->protocol,
+	    server->needs_rules ? ";\n# until then nobody may" : "",
+	    server->limit, server->needs_rules ? "" : "-X ", server->protocol);
+	/* qmail-popup stays root until the login: no account for tcpserver */
+	if (services->server_user && !server->is_root)
 		str_append_format(to, "-u \"$(id -u %s)\" -g \"$(id -g %s)\" ",
 		    services->server_user, services->server_user);
 	str_append_format(
-	    to, "\"$@\" %s %lu \\\n    ", services->address, port);
-}
-
-static void
-append_smtpd(struct str *to, const struct services *services)
-{
-	append_start(to, services,
-	    "SMTP; who may relay stands in "
-	    "control/tcp.smtp.cdb, see tcprules(1)");
-	str_append_cstr(to,
-	    "limit=$(head -n 1 control/concurrencyincoming "
-	    "2>/dev/null)\n"
-	    "set --\n"
-	    "[ -r control/tcp.smtp.cdb ] && set -- -x "
-	    "control/tcp.smtp.cdb\n");
-	append_server(to, services, services->smtp_port);
-	str_append_cstr(to, "qmail-smtpd 2>&1\n");
-}
-
-static void
-append_pop3d(struct str *to, const struct services *services)
-{
-	struct services as_root = *services;
-
-	/* qmail-popup stays root until the login: no account for tcpserver */
-	as_root.server_user = NULL;
-	append_start(to, services, "POP3, with the passwords of users/passwd");
-	str_append_cstr(to, "limit=20\nset --\n");
-	append_server(to, &as_root, services->pop3_port);
-	str_append_cstr(to, "qmail-popup ");
-	append_quoted(to, services->host);
-	str_append_cstr(to, " qmail-checkpass qmail-pop3d Maildir 2>&1\n");
+	    to, "%s %lu \\\n    ", services->address, services->port[number]);
+	if (server->program) {
+		str_append_cstr(to, server->program);
+	} else {
+		str_append_cstr(to, "qmail-popup ");
+		append_quoted(to, services->host);
+		str_append_cstr(to, " qmail-checkpass qmail-pop3d Maildir");
+	}
+	str_append_cstr(to, " 2>&1\n");
 }
 
 static void
 append_log(struct str *to, const struct services *services, const char *name)
 {
-	str_append_cstr(to, "#!/bin/sh\nexec ");
+	str_append_cstr(to,
+	    "#!/bin/sh\n"
+	    "# At most 20 files of a megabyte; qmailctl log shows them.\n"
+	    "exec env - PATH=\"$PATH\" ");
 	if (services->log_user)
 		str_append_format(to, "setuidgid %s ", services->log_user);
 	str_append_cstr(to, "multilog t s1000000 n20 ");
@@ -113,25 +173,33 @@ append_log(struct str *to, const struct services *services, const char *name)
 	str_append_format(to, "/log/%s\n", name);
 }
 
+/*
+ * One service. run comes last, and down only where run is missing: a run that
+ * was cut off is completed by the next, and who removed down has it no more.
+ */
 static void
-make_one(const struct services *services, const char *name,
-    void (*append)(struct str *, const struct services *))
+make_one(const struct services *services, const char *name, bool is_up,
+    const struct str *run)
 {
 	struct str path = STR_INIT, text = STR_INIT;
+	struct stat st;
 
 	str_format(&path, "service/%s", name);
 	(void)place_dir(services->place, path.s, 0755);
-	append(&text, services);
-	str_format(&path, "service/%s/run", name);
-	(void)place_file(services->place, path.s, str_span(&text), 0755);
 	str_format(&path, "service/%s/log", name);
 	(void)place_dir(services->place, path.s, 0755);
-	str_clear(&text);
 	append_log(&text, services, name);
 	str_format(&path, "service/%s/log/run", name);
 	(void)place_file(services->place, path.s, str_span(&text), 0755);
 	str_format(&path, "log/%s", name);
 	(void)place_dir(services->log_place, path.s, 0750);
+	str_format(&path, "service/%s/run", name);
+	if (!is_up && lstat(path.s, &st) == -1) {
+		str_format(&path, "service/%s/down", name);
+		(void)place_file(services->place, path.s, span_of(""), 0644);
+	}
+	str_format(&path, "service/%s/run", name);
+	(void)place_file(services->place, path.s, str_span(run), 0755);
 	str_free(&path);
 	str_free(&text);
 }
@@ -139,18 +207,23 @@ make_one(const struct services *services, const char *name,
 void
 services_make(const struct services *services)
 {
-	static const struct {
-		const char *name;
-		void (*append)(struct str *, const struct services *);
-	} all[] = {
-	    {"queue", append_queue},
-	    {"send", append_send},
-	    {"smtpd", append_smtpd},
-	    {"pop3d", append_pop3d},
-	};
+	struct str text = STR_INIT;
 
+	rules_make_makefile(services->place);
 	(void)place_dir(services->place, "log", 0755);
 	(void)place_dir(services->place, "service", 0755);
-	for (size_t i = 0; i < COUNT(all); i++)
-		make_one(services, all[i].name, all[i].append);
+	append_queue(&text, services);
+	make_one(services, "queue", true, &text);
+	str_clear(&text);
+	append_send(&text, services);
+	make_one(services, "send", true, &text);
+	for (size_t i = 0; i < SERVICES_SERVERS; i++) {
+		if (services->port[i] == 0)
+			continue;
+		rules_make(services->place, servers[i].protocol);
+		str_clear(&text);
+		append_server(&text, services, i);
+		make_one(services, servers[i].name, services->is_up[i], &text);
+	}
+	str_free(&text);
 }

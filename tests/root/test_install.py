@@ -113,7 +113,7 @@ def test_services_never_name_the_build_directory(installation, tmp_path):
     sh(REPO / "build/root/bin/qmail-conf", "system", "--host", "x.example",
        env={"QMAILHOME": str(tmp_path)})
     runs = sorted(tmp_path.glob("service/*/run"))
-    assert len(runs) == 4
+    assert len(runs) == 7
     for run in runs:
         assert f"PATH='{tmp_path}/bin':" in run.read_text()
         assert "build/root" not in run.read_text()
