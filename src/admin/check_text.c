@@ -67,6 +67,7 @@ static const struct setting settings[] = {
     {"remoterecipients", NUMBER, NULL, NULL},
     {"smtpgreeting", VALUE, "SMTP clients get a greeting without a name", NULL},
     {"smtproutes", ROUTES, NULL, NULL},
+    {"softlimit", NUMBER, NULL, "no server starts"},
     {"timeoutconnect", NUMBER, NULL, NULL},
     {"timeoutqmqpc", NUMBER, NULL, NULL},
     {"timeoutremote", NUMBER, NULL, NULL},
@@ -78,7 +79,6 @@ static const struct setting settings[] = {
 struct file {
 	struct check_report *report;
 	const struct setting *setting;
-    {"softlimit", NUMBER, NULL, "no server starts"},
 	const char *path;
 };
 

@@ -28,10 +28,10 @@ struct setting {
 	const char *usual, *before, *after, *none, *empty;
 };
 
-static const struct setting settings[] = {
 #define RULES(name) "It becomes " name ".cdb: run qmailctl cdb."
 #define NO_RULES(name) "There is nothing to make " name ".cdb of."
 
+static const struct setting settings[] = {
     {"badmailfrom", LIST, NULL, "Mail by SMTP from ", " is refused.",
 	"No sender is refused for its address.", NULL},
     {"bouncefrom", VALUE, "MAILER-DAEMON", "Bounces come from the user ", ".",
@@ -104,9 +104,33 @@ static const struct setting settings[] = {
 	"There is no greeting: SMTP clients are sent away.", NULL},
     {"smtproutes", MAP, NULL, "Remote mail takes the route ", ".",
 	"Remote mail goes where the DNS says.", NULL},
+    {"softlimit", NUMBER, "100000000", "A server may use ", " bytes of memory.",
+	NULL, NULL},
+    {"tcp.pop3", DATABASE, NULL, RULES("tcp.pop3"), NULL, NO_RULES("tcp.pop3"),
+	NULL},
+    {"tcp.pop3.cdb", DATABASE, NULL,
+	"Rules decide which POP3 clients may connect.", NULL,
+	"All POP3 clients may connect.", NULL},
+    {"tcp.qmqp", DATABASE, NULL, RULES("tcp.qmqp"), NULL, NO_RULES("tcp.qmqp"),
+	NULL},
+    {"tcp.qmqp.cdb", DATABASE, NULL,
+	"Rules decide which QMQP clients may connect, and so relay.", NULL,
+	"No QMQP client may connect.", NULL},
+    {"tcp.qmtp", DATABASE, NULL, RULES("tcp.qmtp"), NULL, NO_RULES("tcp.qmtp"),
+	NULL},
+    {"tcp.qmtp.cdb", DATABASE, NULL,
+	"Rules decide which QMTP clients may connect and relay.", NULL,
+	"All QMTP clients may connect, and none may relay.", NULL},
+    {"tcp.smtp", DATABASE, NULL, RULES("tcp.smtp"), NULL, NO_RULES("tcp.smtp"),
+	NULL},
     {"tcp.smtp.cdb", DATABASE, NULL,
 	"Rules decide which SMTP clients may connect and relay.", NULL,
 	"All SMTP clients may connect, and none may relay.", NULL},
+    {"tcp.submission", DATABASE, NULL, RULES("tcp.submission"), NULL,
+	NO_RULES("tcp.submission"), NULL},
+    {"tcp.submission.cdb", DATABASE, NULL,
+	"Rules decide which clients may submit mail.", NULL,
+	"No client may submit mail.", NULL},
     {"timeoutconnect", NUMBER, "60", "Another host has ",
 	" seconds to take a connection.", NULL, NULL},
     {"timeoutqmqpc", NUMBER, "60", "A QMQP server has ",
@@ -130,34 +154,12 @@ control_text_name(size_t number)
 {
 	return settings[number].name;
 }
-    {"softlimit", NUMBER, "100000000", "A server may use ", " bytes of memory.",
-	NULL, NULL},
-    {"tcp.pop3", DATABASE, NULL, RULES("tcp.pop3"), NULL, NO_RULES("tcp.pop3"),
-	NULL},
-    {"tcp.pop3.cdb", DATABASE, NULL,
-	"Rules decide which POP3 clients may connect.", NULL,
-	"All POP3 clients may connect.", NULL},
-    {"tcp.qmqp", DATABASE, NULL, RULES("tcp.qmqp"), NULL, NO_RULES("tcp.qmqp"),
-	NULL},
-    {"tcp.qmqp.cdb", DATABASE, NULL,
-	"Rules decide which QMQP clients may connect, and so relay.", NULL,
-	"No QMQP client may connect.", NULL},
-    {"tcp.qmtp", DATABASE, NULL, RULES("tcp.qmtp"), NULL, NO_RULES("tcp.qmtp"),
-	NULL},
-    {"tcp.qmtp.cdb", DATABASE, NULL,
-	"Rules decide which QMTP clients may connect and relay.", NULL,
-	"All QMTP clients may connect, and none may relay.", NULL},
-    {"tcp.smtp", DATABASE, NULL, RULES("tcp.smtp"), NULL, NO_RULES("tcp.smtp"),
-	NULL},
 
 bool
 control_text_is_known(const char *name)
-    {"tcp.submission", DATABASE, NULL, RULES("tcp.submission"), NULL,
-	NO_RULES("tcp.submission"), NULL},
-    {"tcp.submission.cdb", DATABASE, NULL,
-	"Rules decide which clients may submit mail.", NULL,
-	"No client may submit mail.", NULL},
 {
+	if (strcmp(name, "Makefile") == 0) /* how the databases are made */
+		return true;
 	for (size_t i = 0; i < COUNT(settings); i++) {
 		if (strcmp(settings[i].name, name) == 0)
 			return true;
@@ -187,8 +189,6 @@ static void
 append_value(struct str *to, const struct setting *setting, struct span value)
 {
 	if (value.len == 0 && setting->empty != NULL) {
-	if (strcmp(name, "Makefile") == 0) /* how the databases are made */
-		return true;
 		append_line(to, setting->empty);
 		return;
 	}
