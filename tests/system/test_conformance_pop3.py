@@ -107,7 +107,7 @@ def test_time_that_a_client_has(talk, home):
     assert one.line().startswith("+OK <")
     assert one.ask("QUIT") == "+OK "
     assert one.end() == 1
-    assert re.search(r"fd=0, events=POLLIN\}\], 1, 1200000\)", calls.read_text())
+    assert re.search(r"fd=0, events=POLLIN\}\], 1, 1(199|200)\d{3}\)", calls.read_text())
 
 
 # ---- the checkpassword interface -------------------------------------------------
@@ -219,7 +219,7 @@ def test_time_that_a_session_has(talk, maildir, home):
     one = greeted(talk(shutil.which("strace"), "-e", "trace=poll,ppoll", "-o", calls,
                        home.bin / "qmail-pop3d", maildir.path))
     assert one.end() == 0
-    assert re.search(r"fd=0, events=POLLIN\}\], 1, 1200000\)", calls.read_text())
+    assert re.search(r"fd=0, events=POLLIN\}\], 1, 1(199|200)\d{3}\)", calls.read_text())
 
 
 def test_uid_0_is_refused(home, maildir):
