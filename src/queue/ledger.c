@@ -60,7 +60,7 @@ ledger_is_full(const struct ledger *ledger, const struct letter *letter)
 	if (letter != NULL && !letter->is_large)
 		size = letter_size(letter);
 	else if (letter != NULL && !letter->env_file)
-		size = letter->sender.len + letter->recipients.len;
+		size = letter_env_size(letter);
 	return !journal_has_room(&ledger->journal, (size_t)size + OVERHEAD);
 }
 

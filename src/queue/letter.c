@@ -12,7 +12,9 @@
 void
 letter_init(struct letter *letter)
 {
-	*letter = (struct letter){.sender = STR_INIT,
+	*letter = (struct letter){.origin = STR_INIT,
+	    .sender = STR_INIT,
+	    .failures = STR_INIT,
 	    .recipients = STR_INIT,
 	    .body = STR_INIT,
 	    .fd = -1};
@@ -27,16 +29,25 @@ letter_free(struct letter *letter)
 			store_tmp_remove(letter->number, true);
 	}
 	fd_close(letter->fd);
+	str_free(&letter->origin);
 	str_free(&letter->sender);
+	str_free(&letter->failures);
 	str_free(&letter->recipients);
 	str_free(&letter->body);
 	letter_init(letter);
 }
 
 uint64_t
+letter_env_size(const struct letter *letter)
+{
+	return (uint64_t)letter->origin.len + letter->sender.len +
+	    letter->failures.len + letter->recipients.len;
+}
+
+uint64_t
 letter_size(const struct letter *letter)
 {
-	return letter->body_size + letter->sender.len + letter->recipients.len;
+	return letter->body_size + letter_env_size(letter);
 }
 
 static size_t
@@ -68,6 +79,8 @@ compose_received(const struct letter *letter, const struct accounts *accounts,
     uint64_t number, struct str *head)
 {
 	str_clear(head);
+	if (letter->origin.len > 0)
+		return;
 	str_append_cstr(head, "Received: (qmail ");
 	str_append_u64(head, number);
 	str_append_cstr(head, " invoked ");
@@ -96,7 +109,9 @@ letter_compose(const struct letter *letter, const struct accounts *accounts,
 	struct queue_envelope envelope = {.uid = letter->uid,
 	    .qp = number,
 	    .birth_s = (uint64_t)letter->accept_s,
-	    .sender = str_span(&letter->sender)};
+	    .origin = str_span(&letter->origin),
+	    .sender = str_span(&letter->sender),
+	    .failures = str_span(&letter->failures)};
 	uint32_t crc;
 
 	compose_received(letter, accounts, number, head);

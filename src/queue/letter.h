@@ -6,6 +6,9 @@
  * id is known: it is written with a reserved number, and its first bytes are
  * replaced in the end. If the id has more digits than the number that was
  * reserved, the number stays.
+ *
+ * A letter with an origin was taken over from another queue: it has its
+ * Received line already, and is as old as it was there.
  */
 #ifndef QUEUE_LETTER_H
 #define QUEUE_LETTER_H
@@ -22,8 +25,10 @@ struct letter {
 	uint64_t label;   /* shown instead of the id if not 0 */
 	int64_t start_s;  /* date of the Received line */
 	int64_t accept_s; /* date of the envelope */
+	struct str origin;
 	struct str sender;
-	struct str recipients; /* "T...NUL" each */
+	struct str failures;
+	struct str recipients; /* "T...NUL" each; or another letter */
 	struct str body;       /* unless is_large */
 	/* large letters only */
 	bool is_large;
@@ -41,7 +46,8 @@ void letter_init(struct letter *letter);
 /* Frees, closes, and removes what is in tmp/. */
 void letter_free(struct letter *letter);
 
-/* Bytes of the body plus the addresses. */
+/* Bytes of the envelope, but for numbers; and of body and envelope. */
+uint64_t letter_env_size(const struct letter *letter);
 uint64_t letter_size(const struct letter *letter);
 /* Moves the body to tmp/NUMBER. 0, or -1 with errno. */
 MUST_USE int letter_make_large(struct letter *letter,

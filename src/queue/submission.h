@@ -5,6 +5,11 @@
  * bytes, F sender, T recipient, "." the end. A client that says anything else,
  * or in another order, is dropped. One that asks for too much is heard to the
  * end and then told so: it may be in the middle of a long write.
+ *
+ * Root and the account of the queue may take messages over from another queue:
+ * O uid SP birth SP origin first; then B, failures that happened there, behind
+ * the sender, and L or R instead of T. And they may send nothing but W: that is
+ * answered once every such submission which began before has come to its end.
  */
 #ifndef QUEUE_SUBMISSION_H
 #define QUEUE_SUBMISSION_H
@@ -48,7 +53,8 @@ enum submission_state {
 
 struct submission {
 	enum submission_state state;
-	int code; /* 0, or the exit code with which it will be refused */
+	uint64_t uid; /* of the client; letter.uid is what the envelope says */
+	int code;     /* 0, or the exit code with which it will be refused */
 	struct str input; /* the start of a netstring that is not complete */
 	size_t addresses; /* bytes counted in rules->addresses_total */
 	struct letter letter;
@@ -58,8 +64,16 @@ enum submission_result {
 	SUBMISSION_MORE,
 	SUBMISSION_COMPLETE, /* code tells whether letter is good; if it is
 				large, it still has to be synced */
+	SUBMISSION_WAIT,     /* it asked for the end of others */
 	SUBMISSION_DROP,
 };
+
+/* True if it may take messages over. */
+bool submission_is_trusted(
+    const struct submission *submission, const struct submission_rules *rules);
+/* True if it does, or may yet. */
+bool submission_may_take_over(
+    const struct submission *submission, const struct submission_rules *rules);
 
 void submission_init(struct submission *submission, uint64_t uid);
 void submission_free(

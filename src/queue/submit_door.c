@@ -28,7 +28,8 @@ enum client_phase {
 	CLIENT_SYNCING, /* a qmail-clean has its file */
 	CLIENT_READY,
 	CLIENT_BATCH,
-	CLIENT_OVER, /* answered, or gone: freed at the end of the turn */
+	CLIENT_WAITING, /* for those before it that take messages over */
+	CLIENT_OVER,    /* answered, or gone: freed at the end of the turn */
 };
 
 struct submit_client {
@@ -174,9 +175,34 @@ read_client(
 	case SUBMISSION_COMPLETE:
 		complete(door, client);
 		break;
+	case SUBMISSION_WAIT:
+		client->phase = CLIENT_WAITING;
+		break;
 	case SUBMISSION_DROP:
 		client->phase = CLIENT_OVER;
 		break;
+	}
+}
+
+/*
+ * Answers those who wait until nobody before them, in the order of their
+ * connections, can take a message over any more. Somebody who was killed after
+ * sending a message may have left it in a socket: who comes after him, and
+ * looks what is queued, must see it.
+ */
+static void
+release_waiting(struct submit_door *door)
+{
+	for (size_t i = 0; i < door->count; i++) {
+		struct submit_client *client = door->clients[i];
+
+		if (client->phase == CLIENT_OVER)
+			continue;
+		if (client->phase == CLIENT_WAITING)
+			answer(client, 'K', 0);
+		else if (submission_may_take_over(
+			     &client->submission, &door->rules))
+			return;
 	}
 }
 
@@ -196,8 +222,8 @@ is_over_share(const struct submit_door *door)
 	if (others <= door->max / 2)
 		return false; /* cannot be */
 	for (size_t i = 0; i < others; i++)
-		same += door->clients[i]->submission.letter.uid ==
-		    last->submission.letter.uid;
+		same +=
+		    door->clients[i]->submission.uid == last->submission.uid;
 	return same >= SHARE * (door->max - others);
 }
 
@@ -300,6 +326,7 @@ submit_door_serve(struct submit_door *door, const struct pollfd *items,
 				break;
 		}
 	}
+	release_waiting(door);
 	sweep(door);
 }
 
@@ -372,6 +399,7 @@ submit_door_committed(struct submit_door *door)
 		answer(client, 'K', client->id);
 		door->committed(door->owner, client->id);
 	}
+	release_waiting(door);
 	sweep(door);
 }
 

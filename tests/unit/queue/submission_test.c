@@ -44,14 +44,51 @@ static const struct row rows[] = {
     {"a NUL in an address", "1:F,3:T\001b,1:.,", "ok 91   "},
 };
 
+/* The same for root: what is taken over from another queue. want has the
+   birth, uid, origin and failures in front, as far as it is complete. */
+static const struct row trusted_rows[] = {
+    {"what was taken over",
+	"9:O7 99 k/1,3:P12,2:Mx,2:Fs,4:Bno\n,2:Bo,2:Ll,2:Rr,2:Tt,1:.,",
+	"99 7 k/1 no\no ok 0 s Ll/Rr/Tt/ x"},
+    {"only failures", "9:O7 99 k/1,1:F,4:Bno\n,1:.,", "99 7 k/1 no\n ok 0   "},
+    {"an origin of a key alone", "7:O7 99 k,2:Fs,1:.,", "99 7 k  ok 0 s  "},
+    {"failures without an origin", "1:F,2:Bx,", "drop"},
+    {"a local address without an origin", "1:F,2:Lx,", "drop"},
+    {"a remote address without an origin", "1:F,2:Rx,", "drop"},
+    {"failures before the sender", "9:O7 99 k/1,2:Bx,", "drop"},
+    {"two origins", "9:O7 99 k/1,9:O7 99 k/1,", "drop"},
+    {"a late origin", "2:Mx,9:O7 99 k/1,", "drop"},
+    {"an origin without a uid", "8:O 99 k/1,", "drop"},
+    {"an origin without a birth", "7:O7  k/1,", "drop"},
+    {"an origin without a name", "6:O7 99 ,", "drop"},
+    {"an origin with a space", "9:O7 99 k 1,", "drop"},
+    {"a birth in a year of five digits", "19:O7 253402300800 k/1,", "drop"},
+    {"the last second before", "19:O7 253402300799 k/1,1:F,1:.,",
+	"253402300799 7 k/1  ok 0   "},
+    {"a NUL among the failures", "9:O7 99 k/1,1:F,3:Bx\001,1:.,",
+	"0 0   ok 91   "},
+    {"and what follows it", "9:O7 99 k/1,1:F,3:Bx\001,2:Lx,2:By,1:.,",
+	"0 0   ok 91   "},
+    {"waiting for others", "1:W,", "wait"},
+    {"waiting and more", "2:Wx,", "drop"},
+    {"waiting with an origin", "9:O7 99 k/1,1:W,", "drop"},
+    {"waiting too late", "1:F,1:W,", "drop"},
+};
+
 static void
 describe(
     const struct submission *s, enum submission_result result, struct str *to)
 {
-	static const char *const names[] = {"more", "ok", "drop"};
+	static const char *const names[] = {"more", "ok", "wait", "drop"};
 
-	str_format(to, "%s", names[result]);
-	if (result == SUBMISSION_DROP)
+	str_clear(to);
+	if (s->uid == 0 && result == SUBMISSION_COMPLETE)
+		str_append_format(to, "%lld %llu %s %s ",
+		    (long long)(s->code != 0 ? 0 : s->letter.accept_s),
+		    (unsigned long long)s->letter.uid, s->letter.origin.s,
+		    s->letter.failures.s);
+	str_append_cstr(to, names[result]);
+	if (result == SUBMISSION_DROP || result == SUBMISSION_WAIT)
 		return;
 	str_append_format(to, " %d %s ", s->code, s->letter.sender.s);
 	for (size_t i = 0; i < s->letter.recipients.len; i++) {
@@ -63,13 +100,13 @@ describe(
 }
 
 static void
-run(struct span input, size_t step, struct submission_rules *rules,
-    struct str *to)
+run(uint64_t uid, struct span input, size_t step,
+    struct submission_rules *rules, struct str *to)
 {
 	enum submission_result result = SUBMISSION_MORE;
 	struct submission submission;
 
-	submission_init(&submission, 1000);
+	submission_init(&submission, uid);
 	while (input.len > 0 && result == SUBMISSION_MORE) {
 		struct span piece =
 		    span_until(input, step < input.len ? step : input.len);
@@ -83,28 +120,53 @@ run(struct span input, size_t step, struct submission_rules *rules,
 }
 
 static void
-rows_come_out_as_they_should(void **state)
+check_row(uint64_t uid, const struct row *row)
 {
 	struct submission_rules rules = {
 	    .accounts = &accounts, .large_bytes = 1000, .next_id = &next_id};
 	struct str input = STR_INIT, got = STR_INIT;
 
-	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		str_format(&input, "%s", rows[i].input);
-		for (size_t k = 0; k < input.len; k++) {
-			if (input.s[k] == '\001')
-				input.s[k] = '\0';
-		}
-		for (size_t step = 1; step < 100; step += 3) {
-			run(str_span(&input), step, &rules, &got);
-			if (strcmp(got.s, rows[i].want) != 0)
-				fail_msg("%s, %zu bytes at a time: %s",
-				    rows[i].what, step, got.s);
-		}
+	str_format(&input, "%s", row->input);
+	for (size_t k = 0; k < input.len; k++) {
+		if (input.s[k] == '\001')
+			input.s[k] = '\0';
+	}
+	for (size_t step = 1; step < 100; step += 3) {
+		run(uid, str_span(&input), step, &rules, &got);
+		if (strcmp(got.s, row->want) != 0)
+			fail_msg("%s, %zu bytes at a time: %s", row->what, step,
+			    got.s);
 	}
 	str_free(&input);
 	str_free(&got);
+}
+
+static void
+rows_come_out_as_they_should(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_row(1000, &rows[i]);
+}
+
+static void
+root_may_take_messages_over(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(trusted_rows); i++)
+		check_row(0, &trusted_rows[i]);
+}
+
+static void
+nobody_else_may(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(trusted_rows); i++) {
+		struct row row = trusted_rows[i];
+
+		row.want = "drop";
+		check_row(1000, &row);
+	}
 }
 
 static void
@@ -117,9 +179,9 @@ a_full_disk_refuses(void **state)
 	struct str got = STR_INIT;
 
 	(void)state;
-	run(SPAN_LITERAL("2:Mx,1:F,1:.,"), 100, &rules, &got);
+	run(1000, SPAN_LITERAL("2:Mx,1:F,1:.,"), 100, &rules, &got);
 	assert_string_equal(got.s, "ok 53   ");
-	run(SPAN_LITERAL("1:F,1:.,"), 100, &rules, &got);
+	run(1000, SPAN_LITERAL("1:F,1:.,"), 100, &rules, &got);
 	assert_string_equal(got.s, "ok 53   ");
 	str_free(&got);
 }
@@ -259,6 +321,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(rows_come_out_as_they_should),
+	    cmocka_unit_test(root_may_take_messages_over),
+	    cmocka_unit_test(nobody_else_may),
 	    cmocka_unit_test(a_full_disk_refuses),
 	    cmocka_unit_test(a_large_one_gives_way_when_the_disk_fills),
 	    cmocka_unit_test(addresses_are_limited_in_total),
