@@ -58,6 +58,18 @@ class Queue:
         return one
 
 
+def wait_asleep(home, program):
+    """Waits until the one process of program sleeps in a system call; under
+    strace it is in another state between two of them."""
+    def is_asleep():
+        pids = home.pids(program)
+        if len(pids) != 1:
+            return False
+        with contextlib.suppress(OSError), open(f"/proc/{pids[0]}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] == "S"
+    lib.wait_until(is_asleep, what=f"{program} asleep")
+
+
 class Conversation:
     """A program with a socket as its descriptors 0 and 1, and a log file."""
 

@@ -8,7 +8,7 @@ import time
 
 import lib
 import pytest
-from servers import Conversation
+from servers import Conversation, wait_asleep
 from test_qmail_pop3d_sessions import Maildir, multi
 
 needs_strace = pytest.mark.skipif(
@@ -105,6 +105,7 @@ def test_time_that_a_client_has(talk, home):
     one = talk(shutil.which("strace"), "-e", "trace=poll,ppoll", "-o", calls,
                home.bin / "qmail-popup", "pop.example", "true")
     assert one.line().startswith("+OK <")
+    wait_asleep(home, "qmail-popup")
     assert one.ask("QUIT") == "+OK "
     assert one.end() == 1
     assert re.search(r"fd=0, events=POLLIN\}\], 1, 1(199|200)\d{3}\)", calls.read_text())
@@ -218,6 +219,7 @@ def test_time_that_a_session_has(talk, maildir, home):
     calls = home.base / "calls"
     one = greeted(talk(shutil.which("strace"), "-e", "trace=poll,ppoll", "-o", calls,
                        home.bin / "qmail-pop3d", maildir.path))
+    wait_asleep(home, "qmail-pop3d")
     assert one.end() == 0
     assert re.search(r"fd=0, events=POLLIN\}\], 1, 1(199|200)\d{3}\)", calls.read_text())
 

@@ -7,7 +7,7 @@ import subprocess
 
 import lib
 import pytest
-from servers import Conversation, Queue
+from servers import Conversation, Queue, wait_asleep
 
 GREETING = "mx.example and more"
 NOT_ALLOWED = ("553 sorry, that domain isn't in my list of allowed rcpthosts "
@@ -180,6 +180,7 @@ def test_timeout(smtpd, home, content, want):
         home.write_control("timeoutsmtpd", content)
     calls = home.base / "calls"
     one = smtpd(shutil.which("strace"), "-e", "trace=poll,ppoll", "-o", calls)
+    wait_asleep(home, "qmail-smtpd")
     assert one.ask("QUIT").startswith("221 ")
     assert one.end() == 0
     assert re.search(rf"fd=0, events=POLLIN\}}\], 1, {want}000\)", calls.read_text())
