@@ -53,7 +53,7 @@ LARGE_PROGRAMS = \
 	remote/qmail-rspawn remote/qmail-remote \
 	pop3/qmail-checkpass \
 	admin/qmail-conf admin/qmail-newu admin/qmail-pw2u \
-	admin/qmail-newmrh \
+	admin/qmail-newmrh admin/qmail-newmvrt \
 	admin/qmail-showctl admin/qmail-qread admin/qmail-qstat \
 	admin/qmail-tcpto admin/qmail-tcpok admin/splogger admin/qmail-check \
 	admin/qmail-qtool

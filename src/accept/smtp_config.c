@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 
 #include "accept/peer.h"
-#include "mail/address.h"
 
 /* *value stays as it is if the file is missing. */
 static int
@@ -21,8 +21,7 @@ smtp_config_load(struct smtp_config *config, bool is_relay)
 
 	*config = (struct smtp_config){.greeting = STR_INIT,
 	    .is_relay = is_relay,
-	    .hosts = RCPTHOSTS_INIT,
-	    .bad_senders = CONTROL_TABLE_INIT};
+	    .hosts = RCPTHOSTS_INIT};
 	errno = ENOENT; /* for a greeting that is nowhere */
 	if (control_line_default_me(
 		"control/smtpgreeting", NULL, &config->greeting) != 1)
@@ -34,12 +33,11 @@ smtp_config_load(struct smtp_config *config, bool is_relay)
 	if (timeout == 0)
 		timeout = 1;
 	config->timeout_s = timeout > UINT_MAX ? UINT_MAX : (unsigned)timeout;
-	config->recipients_max = recipients;
+	config->recipients_max =
+	    getenv("DISABLE_MAXRCPT") == NULL ? recipients : 0;
 	if (!is_relay && rcpthosts_load(&config->hosts) == -1)
 		return -1;
-	if (control_list("control/badmailfrom", &config->bad_senders) == -1)
-		return -1;
-	return 0;
+	return smtp_policy_load(&config->policy, is_relay);
 }
 
 void
@@ -47,17 +45,5 @@ smtp_config_free(struct smtp_config *config)
 {
 	str_free(&config->greeting);
 	rcpthosts_free(&config->hosts);
-	control_table_free(&config->bad_senders);
-}
-
-bool
-smtp_config_is_bad_sender(const struct smtp_config *config, struct span sender)
-{
-	size_t at = address_at(sender);
-
-	if (config->bad_senders.entry_count == 0)
-		return false;
-	return control_has(&config->bad_senders, sender) ||
-	    (at != SPAN_NONE &&
-		control_has(&config->bad_senders, span_from(sender, at)));
+	smtp_policy_free(&config->policy);
 }

@@ -6,9 +6,9 @@
 
 #include <stdint.h>
 
+#include "accept/smtp_policy.h"
 #include "base/attr.h"
 #include "base/str.h"
-#include "conf/control.h"
 #include "conf/rcpthosts.h"
 
 enum {
@@ -23,7 +23,7 @@ struct smtp_config {
 	size_t recipients_max;  /* 0: no limit but the envelope's size */
 	bool is_relay;          /* the client may relay: hosts is not loaded */
 	struct rcpthosts hosts; /* for whom mail is taken */
-	struct control_table bad_senders; /* badmailfrom */
+	struct smtp_policy policy; /* whom it is not taken from */
 };
 
 /* Sets all of *config; the current directory is the home. is_relay: the
@@ -31,9 +31,5 @@ struct smtp_config {
    there is no greeting. */
 MUST_USE int smtp_config_load(struct smtp_config *config, bool is_relay);
 void smtp_config_free(struct smtp_config *config);
-
-/* True if sender, or "@" and its domain, is in badmailfrom. */
-bool smtp_config_is_bad_sender(
-    const struct smtp_config *config, struct span sender);
 
 #endif

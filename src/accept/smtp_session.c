@@ -10,6 +10,13 @@
 #include "base/die.h"
 #include "mail/address.h"
 
+static const struct smtp_refusal too_big = {552, "size",
+    "552 sorry, that message size exceeds my databytes limit (#5.3.4)"};
+static const struct smtp_refusal too_many = {
+    452, "maxrcpt", "452 sorry, too many recipients (#4.5.3)"};
+static const struct smtp_refusal not_allowed = {553, "rcpthosts",
+    "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)"};
+
 /* ---- replies and the log --------------------------------------------------
  */
 
@@ -79,7 +86,8 @@ smtp_session_init(struct smtp_session *session, struct in *in, struct out *out,
 	    session->recipients = (struct str)STR_INIT;
 	session->recipient_count = 0;
 	session->has_helo = session->has_mail = false;
-	session->is_bad_sender = false;
+	session->refusal = NULL;
+	session->bad_recipients = 0;
 	session->overlong = 0;
 }
 
@@ -99,7 +107,8 @@ smtp_session_reset(struct smtp_session *session)
 	str_clear(&session->sender);
 	str_clear(&session->recipients);
 	session->recipient_count = 0;
-	session->has_mail = session->is_bad_sender = false;
+	session->has_mail = false;
+	session->refusal = NULL;
 }
 
 /* ---- commands --------------------------------------------------------------
@@ -173,15 +182,29 @@ read_address(struct smtp_session *session, struct span argument,
 }
 
 static void
-refuse_recipient(struct smtp_session *session, unsigned code, const char *why,
-    const char *reply)
+refuse(struct smtp_session *session, const struct smtp_refusal *refusal)
 {
-	smtp_reply(session, reply);
+	smtp_reply(session, refusal->reply);
 	smtp_log(session,
-	    &(struct smtp_decision){.result = code >= 500 ? "reject" : "defer",
-		.code = code,
-		.why = why,
+	    &(struct smtp_decision){
+		.result = refusal->code >= 500 ? "reject" : "defer",
+		.code = refusal->code,
+		.why = refusal->why,
 		.to = str_span(&session->address)});
+}
+
+/* After too many recipients that are refused the client is sent away. */
+static enum smtp_next
+refuse_recipient(
+    struct smtp_session *session, const struct smtp_refusal *refusal)
+{
+	unsigned long limit = session->config->policy.bad_recipients_max;
+
+	refuse(session, refusal);
+	if (limit == 0 || ++session->bad_recipients < limit)
+		return SMTP_GO_ON;
+	smtp_reply(session, "421 too many bad recipients (#4.7.1)");
+	return SMTP_LEAVE;
 }
 
 static enum smtp_next
@@ -201,15 +224,13 @@ do_mail(struct smtp_session *session, struct span argument)
 	if (config->databytes != 0 && smtp_command_size(parameters, &size) &&
 	    size > config->databytes) {
 		str_clear(&session->address); /* no recipient yet */
-		refuse_recipient(session, 552, "size",
-		    "552 sorry, that message size exceeds my databytes limit "
-		    "(#5.3.4)");
+		refuse(session, &too_big);
 		smtp_session_reset(session);
 		return SMTP_GO_ON;
 	}
 	session->has_mail = true;
-	session->is_bad_sender =
-	    smtp_config_is_bad_sender(config, str_span(&session->sender));
+	session->refusal = smtp_policy_judge_sender(&config->policy,
+	    session->has_helo ? &session->helo : NULL, &session->sender);
 	smtp_reply(session, "250 ok");
 	return SMTP_GO_ON;
 }
@@ -223,8 +244,7 @@ add_recipient(struct smtp_session *session)
 
 	if ((limit != 0 && session->recipient_count >= limit) ||
 	    address->len >= SMTP_ENVELOPE_MAX - all->len) {
-		refuse_recipient(session, 452, "maxrcpt",
-		    "452 sorry, too many recipients (#4.5.3)");
+		refuse(session, &too_many);
 		return SMTP_GO_ON;
 	}
 	/* the NUL that ends every str is copied too */
@@ -239,13 +259,34 @@ add_recipient(struct smtp_session *session)
 	return SMTP_GO_ON;
 }
 
+/* Sets *refusal if the client may not send to session->address. */
+static int
+judge_recipient(
+    struct smtp_session *session, const struct smtp_refusal **refusal)
+{
+	struct smtp_config *config = session->config;
+	int allowed = 1;
+
+	if (!config->is_relay)
+		allowed = rcpthosts_allows(
+		    &config->hosts, str_span(&session->address));
+	if (allowed == -1)
+		return -1;
+	if (allowed == 0) {
+		*refusal = &not_allowed;
+		return 0;
+	}
+	return smtp_policy_judge_recipient(
+	    &config->policy, &session->address, refusal);
+}
+
 static enum smtp_next
 do_rcpt(struct smtp_session *session, struct span argument)
 {
 	struct smtp_config *config = session->config;
+	const struct smtp_refusal *refusal;
 	struct span parameters;
 	enum smtp_next next;
-	int allowed = 1;
 	bool ok;
 
 	if (!session->has_mail) {
@@ -255,25 +296,13 @@ do_rcpt(struct smtp_session *session, struct span argument)
 	next = read_address(session, argument, &parameters, &ok);
 	if (next != SMTP_GO_ON || !ok)
 		return next;
-	if (session->is_bad_sender) {
-		refuse_recipient(session, 553, "badmailfrom",
-		    "553 sorry, your envelope sender is in my badmailfrom "
-		    "list (#5.7.1)");
-		return SMTP_GO_ON;
-	}
+	refusal = session->refusal;
+	if (refusal == NULL && judge_recipient(session, &refusal) == -1)
+		return refuse_controls(session);
+	if (refusal != NULL)
+		return refuse_recipient(session, refusal);
 	if (config->is_relay)
 		str_append_cstr(&session->address, session->peer->relay);
-	else
-		allowed = rcpthosts_allows(
-		    &config->hosts, str_span(&session->address));
-	if (allowed == -1)
-		return refuse_controls(session);
-	if (allowed == 0) {
-		refuse_recipient(session, 553, "rcpthosts",
-		    "553 sorry, that domain isn't in my list of allowed "
-		    "rcpthosts (#5.7.1)");
-		return SMTP_GO_ON;
-	}
 	return add_recipient(session);
 }
 

@@ -41,7 +41,9 @@ struct smtp_session {
 	struct str line, helo, sender, address;
 	struct str recipients; /* each ended by NUL; none contains one */
 	size_t recipient_count;
-	bool has_helo, has_mail, is_bad_sender;
+	bool has_helo, has_mail;
+	const struct smtp_refusal *refusal; /* of every recipient, or NULL */
+	unsigned long bad_recipients;       /* of the whole conversation */
 	unsigned overlong;
 	pid_t pid; /* for the log */
 	char decoded[SMTP_CHUNK_MAX];

@@ -14,8 +14,6 @@
 #include "conf/control.h"
 #include "conf/users.h"
 
-#define MORE "control/morercpthosts"
-#define MORE_CDB MORE ".cdb"
 #define VIRTUALS "control/virtualdomains"
 
 enum {
@@ -79,95 +77,6 @@ check_missing(struct check_report *report)
 	if (access("control/rcpthosts", F_OK) == -1 && errno == ENOENT)
 		check_report_add(
 		    report, rcpthosts, "control/rcpthosts", 0, "it is missing");
-}
-
-/* ---- morercpthosts.cdb --------------------------------------------------- */
-
-/* Reports the first entry that the database lacks; *count is that of all. */
-static bool
-has_all(struct check_report *report, struct check_advice advice,
-    const struct cdb *cdb, struct span list, uint64_t *count)
-{
-	struct check_lines lines = {.rest = list};
-	struct str key = STR_INIT, data = STR_INIT;
-	struct span line;
-	int found = 1;
-
-	for (*count = 0; found == 1 && check_lines_next(&lines, &line);
-	     ++*count) {
-		str_clear(&key);
-		for (size_t i = 0; i < line.len; i++)
-			str_append_char(&key, span_lower(line.s[i]));
-		found = cdb_find(cdb, str_span(&key), &data);
-	}
-	if (found == 0)
-		check_report_add(report, advice, MORE, lines.number,
-		    "%s is not in the cdb", quote_span(line));
-	else if (found == -1)
-		check_report_add(report, advice, MORE_CDB, 0, "it is damaged");
-	str_free(&key);
-	str_free(&data);
-	return found == 1;
-}
-
-static void
-compare_more(struct check_report *report, struct span list, struct span made)
-{
-	static const struct check_advice advice = {
-	    "SMTP decides by what it was made from, not by what is there now",
-	    "qmail-newmrh"};
-	struct cdb cdb;
-	uint64_t count;
-	int fd = open(MORE_CDB, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd == -1) {
-		check_report_trouble(report, MORE_CDB, errno);
-		return;
-	}
-	if (cdb_open(&cdb, fd) == -1)
-		check_report_add(report, advice, MORE_CDB, 0, "it is damaged");
-	else if (has_all(report, advice, &cdb, list, &count) &&
-	    count != check_cdb_count(made))
-		check_report_add(report, advice, MORE_CDB, 0,
-		    "it has other entries than morercpthosts");
-	fd_close(fd);
-}
-
-static void
-check_more(struct check_report *report)
-{
-	static const struct check_advice missing = {
-	    "morercpthosts has no effect", "qmail-newmrh"};
-	static const struct check_advice alone = {
-	    "nobody can tell what it was made from, and it is obeyed",
-	    "write morercpthosts again, or remove the cdb"};
-	static const struct check_advice old = {
-	    "changes of morercpthosts may have no effect yet", "qmail-newmrh"};
-	static const struct check_advice useless = {
-	    "without rcpthosts it is not looked at", "write rcpthosts"};
-	struct str list = STR_INIT, made = STR_INIT;
-	struct stat list_st, made_st;
-	int has_list = check_file_read(MORE, &list, &list_st);
-	int has_made = check_file_read(MORE_CDB, &made, &made_st);
-
-	if (has_made == -1)
-		check_report_trouble(report, MORE_CDB, errno);
-	else if (has_list == 1 && has_made == 0)
-		check_report_add(report, missing, MORE_CDB, 0, "it is missing");
-	else if (has_list == 0 && has_made == 1)
-		check_report_add(report, alone, MORE_CDB, 0,
-		    "its source, morercpthosts, is missing");
-	else if (has_list == 1 && has_made == 1) {
-		if (check_is_newer(&list_st, &made_st))
-			check_report_add(report, old, MORE_CDB, 0,
-			    "it is older than morercpthosts");
-		compare_more(report, str_span(&list), str_span(&made));
-	}
-	if (has_list == 1 && access("control/rcpthosts", F_OK) == -1)
-		check_report_add(
-		    report, useless, MORE, 0, "rcpthosts is missing");
-	str_free(&list);
-	str_free(&made);
 }
 
 /* ---- virtualdomains ------------------------------------------------------ */
@@ -317,6 +226,6 @@ check_control(struct check_report *report, const struct check_site *site)
 {
 	check_missing(report);
 	check_files(report, site);
-	check_more(report);
+	check_compiled(report);
 	check_virtuals(report);
 }

@@ -31,6 +31,8 @@ void check_privileges(
     struct check_report *report, const struct check_site *site);
 /* The files of control/, each alone and all together; users/cdb. */
 void check_control(struct check_report *report, const struct check_site *site);
+/* The lists that a program compiles into a database, each with its cdb. */
+void check_compiled(struct check_report *report);
 /* users/assign and users/cdb, the homes that they name, alias/. */
 void check_users(struct check_report *report);
 /* The same of the home of one user; -1 if there is none of that name. */

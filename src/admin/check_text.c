@@ -5,6 +5,7 @@
 #include "base/die.h"
 #include "base/num.h"
 #include "base/str.h"
+#include "conf/patterns.h"
 #include "conf/routes.h"
 #include "net/dns_answer.h"
 #include "net/ip.h"
@@ -17,6 +18,7 @@ enum kind {
 	HOSTS,
 	SUFFIXES, /* hosts, and ".domain" for all below it */
 	SENDERS,
+	PATTERNS, /* regular expressions */
 	SERVERS,
 	ROUTES,
 	VIRTUALS,
@@ -33,9 +35,15 @@ struct setting {
 #define NO_HOST "addresses end in a bare @, which no other host accepts"
 
 static const struct setting settings[] = {
+    {"badhelo", PATTERNS, NULL, NULL},
+    {"badhelonorelay", PATTERNS, NULL, NULL},
     {"badmailfrom", SENDERS, NULL, NULL},
+    {"badmailfromnorelay", PATTERNS, NULL, NULL},
+    {"badrcptto", PATTERNS, NULL, NULL},
+    {"badrcpttonorelay", PATTERNS, NULL, NULL},
     {"bouncefrom", VALUE, "bounces come from a user without a name", NULL},
     {"bouncehost", HOST, NO_HOST, NULL},
+    {"brtlimit", NUMBER, NULL, NULL},
     {"concurrencyhost", NUMBER, NULL, NULL},
     {"concurrencyincoming", NUMBER, NULL, "no SMTP client is served"},
     {"concurrencylocal", NUMBER, NULL, "all local mail is held"},
@@ -56,12 +64,15 @@ static const struct setting settings[] = {
     {"maxrcpt", NUMBER, NULL, NULL},
     {"me", HOST, "this host has no name, and most programs need one", NULL},
     {"morercpthosts", SUFFIXES, NULL, NULL},
+    {"morevalidrcptto", SENDERS, NULL, NULL},
     {"percenthack", HOSTS, NULL, NULL},
     {"plusdomain", HOST, "host names that end in + end in a dot", NULL},
     {"qmqpservers", SERVERS, "qmail-qmqpc has no server to hand mail to", NULL},
     {"queuelifetime", NUMBER, NULL,
 	"what cannot be delivered at once is returned"},
     {"rcpthosts", SUFFIXES, "SMTP takes mail for no domain at all", NULL},
+    {"rejectnullsenders", NUMBER, NULL, NULL},
+    {"rejectrelaytest", NUMBER, NULL, NULL},
     {"remoteidle", NUMBER, NULL, NULL},
     {"remotemessages", NUMBER, NULL, NULL},
     {"remoterecipients", NUMBER, NULL, NULL},
@@ -72,6 +83,7 @@ static const struct setting settings[] = {
     {"timeoutqmqpc", NUMBER, NULL, NULL},
     {"timeoutremote", NUMBER, NULL, NULL},
     {"timeoutsmtpd", NUMBER, NULL, NULL},
+    {"validrcptto", SENDERS, "SMTP takes mail for nobody", NULL},
     {"virtualdomains", VIRTUALS, NULL, NULL},
 };
 
@@ -257,8 +269,8 @@ static void
 judge_sender(const struct file *file, size_t number, struct span line)
 {
 	static const struct check_advice advice = {
-	    "no sender is equal to it, so the line has no effect",
-	    "write user@host for one sender, @host for all of a host"};
+	    "no address is equal to it, so the line has no effect",
+	    "write user@host for one address, @host for all of a host"};
 	size_t at = span_find_last(line, '@');
 
 	if (at == SPAN_NONE || at + 1 == line.len ||
@@ -267,6 +279,21 @@ judge_sender(const struct file *file, size_t number, struct span line)
 	    span_find(line, ' ') != SPAN_NONE)
 		check_report_add(file->report, advice, file->path, number,
 		    "%s is neither user@host nor @host", quote_span(line));
+}
+
+static void
+judge_pattern(const struct file *file, size_t number, struct span line)
+{
+	static const struct check_advice advice = {
+	    "qmail-smtpd cannot tell what is meant, and answers all clients "
+	    "421",
+	    "write an extended regular expression, see qmail-control(5)"};
+	struct str cause = STR_INIT;
+
+	if (!pattern_is_valid(line, &cause))
+		check_report_add(file->report, advice, file->path, number,
+		    "%s: %s", quote_span(line), cause.s);
+	str_free(&cause);
 }
 
 /* What follows the address is qmail-qmqpc's business. */
@@ -343,6 +370,9 @@ judge_line(const struct file *file, size_t number, struct span line)
 		break;
 	case SENDERS:
 		judge_sender(file, number, line);
+		break;
+	case PATTERNS:
+		judge_pattern(file, number, line);
 		break;
 	case SERVERS:
 		judge_server(file, number, line);

@@ -13,8 +13,10 @@ enum kind {
 	LIST,     /* one sentence an entry */
 	LIST_ME,  /* default: the one entry control/me */
 	MAP,
-	DATABASE,      /* there or not */
-	MORERCPTHOSTS, /* there, and fresh or not */
+	DATABASE, /* there or not */
+	COMPILED, /* of a list: there, and fresh or not; before names its
+		   * program
+		   */
 };
 
 /*
@@ -32,12 +34,27 @@ struct setting {
 #define NO_RULES(name) "There is nothing to make " name ".cdb of."
 
 static const struct setting settings[] = {
+    {"badhelo", LIST, NULL, "Mail by SMTP from clients that say HELO like ",
+	" is refused.", "No SMTP client is refused for its HELO name.", NULL},
+    {"badhelonorelay", LIST, NULL, "Who may not relay is also refused as ", ".",
+	"No SMTP client is refused for its HELO name.", NULL},
     {"badmailfrom", LIST, NULL, "Mail by SMTP from ", " is refused.",
 	"No sender is refused for its address.", NULL},
+    {"badmailfromnorelay", LIST, NULL, "From who may not relay, senders like ",
+	" are refused.", "No more senders are refused than badmailfrom names.",
+	NULL},
+    {"badrcptto", LIST, NULL, "Mail by SMTP for ", " is refused.",
+	"No recipient is refused for its address.", NULL},
+    {"badrcpttonorelay", LIST, NULL, "From who may not relay, mail for ",
+	" is refused.", "No more recipients are refused than badrcptto names.",
+	NULL},
     {"bouncefrom", VALUE, "MAILER-DAEMON", "Bounces come from the user ", ".",
 	NULL, NULL},
     {"bouncehost", VALUE_ME, "bouncehost", "Bounces come from the host ", ".",
 	NULL, NULL},
+    {"brtlimit", NUMBER, "0", "After ",
+	" refused recipients an SMTP client is sent away (0: never).", NULL,
+	NULL},
     {"concurrencyhost", NUMBER, "20", "At most ",
 	" remote deliveries to one domain run at a time.", NULL, NULL},
     {"concurrencyincoming", NUMBER, "40", "At most ",
@@ -81,8 +98,13 @@ static const struct setting settings[] = {
     {"morercpthosts", LIST, NULL, "Mail by SMTP for ",
 	" is taken too, once qmail-newmrh has run.",
 	"There are no more hosts than in rcpthosts.", NULL},
-    {"morercpthosts.cdb", MORERCPTHOSTS, NULL, NULL, NULL, "It has no effect.",
-	NULL},
+    {"morercpthosts.cdb", COMPILED, NULL, "qmail-newmrh", NULL,
+	"It has no effect.", NULL},
+    {"morevalidrcptto", LIST, NULL, "By SMTP there is a recipient ",
+	", once qmail-newmvrt has run.",
+	"There are no more recipients than in validrcptto.", NULL},
+    {"morevalidrcptto.cdb", COMPILED, NULL, "qmail-newmvrt", NULL,
+	"It has no effect.", NULL},
     {"percenthack", LIST, NULL, "user%host@", " means user@host.",
 	"A percent sign in an address means nothing.", NULL},
     {"plusdomain", VALUE_ME, "plusdomain",
@@ -94,6 +116,11 @@ static const struct setting settings[] = {
     {"rcpthosts", LIST, NULL, "Mail by SMTP for ", " is taken.",
 	"Mail by SMTP is taken for locals and virtualdomains only.",
 	"Mail by SMTP is taken for recipients without a host only."},
+    {"rejectnullsenders", NUMBER, "0",
+	"Mail without a sender is refused: ", " (0: no).", NULL, NULL},
+    {"rejectrelaytest", NUMBER, "0",
+	"Recipients with @, % or ! in the local part are refused: ",
+	" (0: no).", NULL, NULL},
     {"remoteidle", NUMBER, "2", "An open connection without work waits ",
 	" seconds for more.", NULL, NULL},
     {"remotemessages", NUMBER, "100", "A connection carries at most ",
@@ -139,6 +166,9 @@ static const struct setting settings[] = {
 	" seconds for each answer.", NULL, NULL},
     {"timeoutsmtpd", NUMBER, "1200", "An SMTP client has ",
 	" seconds for each command or piece of a message.", NULL, NULL},
+    {"validrcptto", LIST, NULL, "By SMTP there is a recipient ", ".",
+	"Recipients are not looked up before mail is taken.",
+	"By SMTP there is no recipient at all."},
     {"virtualdomains", MAP, NULL, "Mail takes the virtual domain ", ".",
 	"There are no virtual domains.", NULL},
 };
@@ -281,37 +311,52 @@ append_database(struct str *to, const struct setting *setting, const char *path)
 	return found;
 }
 
+/* Only morercpthosts means nothing without another file. */
 static int
-append_morercpthosts(
-    struct str *to, const struct setting *setting, const char *path)
+has_effect(const struct setting *setting)
 {
-	struct stat list, made, rcpthosts;
-	int has_list = look("control/morercpthosts", &list);
-	int found = look(path, &made);
-	int has_rcpthosts = look("control/rcpthosts", &rcpthosts);
+	struct stat rcpthosts;
 
-	if (has_list == -1 || found == -1 || has_rcpthosts == -1)
-		return -1;
-	if (found == 0 && has_list == 0)
-		return append_default(to, setting);
-	if (found == 0)
-		append_line(to,
-		    "It is missing, so morercpthosts has no effect: run "
-		    "qmail-newmrh.");
-	else if (has_rcpthosts == 0)
+	if (strcmp(setting->name, "morercpthosts.cdb") != 0)
+		return 1;
+	return look("control/rcpthosts", &rcpthosts);
+}
+
+static int
+append_compiled(struct str *to, const struct setting *setting, const char *path)
+{
+	struct stat list, made;
+	struct str source = STR_INIT;
+	int has_list, found = look(path, &made), effect = has_effect(setting);
+	const char *name;
+
+	str_format(&source, "%s", path);
+	str_truncate(&source, source.len - strlen(".cdb"));
+	name = source.s + strlen("control/");
+	has_list = look(source.s, &list);
+	if (has_list == -1 || found == -1 || effect == -1)
+		found = -1;
+	else if (found == 0 && has_list == 0)
+		found = append_default(to, setting);
+	else if (found == 0)
+		str_append_format(to,
+		    "It is missing, so %s has no effect: run %s.\n", name,
+		    setting->before);
+	else if (effect == 0)
 		append_line(to, "Without rcpthosts it has no effect.");
 	else if (has_list == 0)
-		append_line(to,
-		    "It is obeyed, but morercpthosts, which it was made from, "
-		    "is gone.");
+		str_append_format(to,
+		    "It is obeyed, but %s, which it was made from, is gone.\n",
+		    name);
 	else if (list.st_mtim.tv_sec > made.st_mtim.tv_sec ||
 	    (list.st_mtim.tv_sec == made.st_mtim.tv_sec &&
 		list.st_mtim.tv_nsec > made.st_mtim.tv_nsec))
-		append_line(
-		    to, "It is older than morercpthosts: run qmail-newmrh.");
+		str_append_format(to, "It is older than %s: run %s.\n", name,
+		    setting->before);
 	else
-		append_line(to, "It is newer than morercpthosts.");
-	return 0;
+		str_append_format(to, "It is newer than %s.\n", name);
+	str_free(&source);
+	return found == -1 ? -1 : 0;
 }
 
 int
@@ -333,8 +378,8 @@ control_text_append(struct str *to, size_t number)
 	case DATABASE:
 		result = append_database(to, setting, path.s);
 		break;
-	case MORERCPTHOSTS:
-		result = append_morercpthosts(to, setting, path.s);
+	case COMPILED:
+		result = append_compiled(to, setting, path.s);
 		break;
 	default:
 		result = append_one(to, setting, path.s);

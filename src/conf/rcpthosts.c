@@ -1,10 +1,5 @@
 #include "conf/rcpthosts.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
-#include "base/fd.h"
 #include "base/str.h"
 #include "mail/address.h"
 
@@ -43,50 +38,21 @@ rcpthosts_free(struct rcpthosts *hosts)
 {
 	control_table_free(&hosts->hosts);
 	control_table_free(&hosts->virtuals);
-	fd_close(hosts->more_fd);
+	key_database_free(&hosts->more);
 	*hosts = (struct rcpthosts)RCPTHOSTS_INIT;
-}
-
-/* Opens the cdb unless that was tried before; it may be missing. */
-static int
-open_more(struct rcpthosts *hosts)
-{
-	int fd;
-
-	if (hosts->is_more_tried)
-		return 0;
-	fd = open("control/morercpthosts.cdb", O_RDONLY | O_CLOEXEC);
-	if (fd == -1 && errno != ENOENT)
-		return -1;
-	if (fd != -1 && cdb_open(&hosts->more, fd) == -1) {
-		fd_close(fd);
-		return -1;
-	}
-	hosts->more_fd = fd;
-	hosts->is_more_tried = true;
-	return 0;
 }
 
 /* Looks for domain, then for each of its suffixes that starts with a dot. */
 static int
 find_more(struct rcpthosts *hosts, struct span domain)
 {
-	struct str key = STR_INIT, data = STR_INIT;
 	int found = 0;
 
-	if (open_more(hosts) == -1)
-		return -1;
-	if (hosts->more_fd == -1)
-		return 0;
-	for (size_t i = 0; i < domain.len; i++)
-		str_append_char(&key, span_lower(domain.s[i]));
 	for (size_t i = 0; i < domain.len && found == 0; i++) {
-		if (i == 0 || key.s[i] == '.')
-			found = cdb_find(
-			    &hosts->more, span_from(str_span(&key), i), &data);
+		if (i == 0 || domain.s[i] == '.')
+			found = key_database_has(
+			    &hosts->more, span_from(domain, i));
 	}
-	str_free(&key);
-	str_free(&data);
 	return found;
 }
 

@@ -15,23 +15,21 @@
 #include <stdbool.h>
 
 #include "base/attr.h"
-#include "base/cdb.h"
 #include "base/span.h"
 #include "conf/control.h"
+#include "conf/key_database.h"
 
 struct rcpthosts {
 	struct control_table hosts;    /* rcpthosts, or locals */
 	struct control_table virtuals; /* used only if is_missing */
 	bool is_missing;               /* control/rcpthosts is not there */
-	bool is_more_tried;            /* the cdb is opened when first needed */
-	int more_fd;                   /* the open cdb, or -1 */
-	struct cdb more;
+	struct key_database more;      /* control/morercpthosts.cdb */
 };
 
 #define RCPTHOSTS_INIT                                                         \
 	{                                                                      \
 		.hosts = CONTROL_TABLE_INIT, .virtuals = CONTROL_TABLE_INIT,   \
-		.more_fd = -1                                                  \
+		.more = KEY_DATABASE_INIT("control/morercpthosts.cdb")         \
 	}
 
 /* Fills *hosts, which is RCPTHOSTS_INIT. Returns 0, or -1 with errno if a file

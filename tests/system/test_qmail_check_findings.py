@@ -150,6 +150,11 @@ def age(path, seconds):
     os.utime(path, (when, when))
 
 
+def test_an_expression_that_is_none(home):
+    home.write_control("badhelo", "# mine\n(open\n")
+    assert only(home).startswith("control/badhelo:2: (open: ")
+
+
 def test_morercpthosts_is_compared_with_its_cdb(home):
     source = home.write_control("morercpthosts", "A.example\n.b.example\n")
     age(source, 100)

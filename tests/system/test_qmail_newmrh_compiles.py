@@ -1,4 +1,4 @@
-"""qmail-newmrh: control/morercpthosts becomes a database, and is obeyed."""
+"""qmail-newmrh and qmail-newmvrt: a list becomes a database, and is obeyed."""
 
 import smtplib
 
@@ -11,55 +11,65 @@ CDB = lib.cdb_bytes([(b"one.example", b""), (b".below.example", b""),
                      (b"last.example", b"")])
 
 
-def newmrh(home, **more):
-    return home.run("qmail-newmrh", **more)
+@pytest.fixture(params=[("qmail-newmrh", "morercpthosts"),
+                        ("qmail-newmvrt", "morevalidrcptto")],
+                ids=lambda p: p[0])
+def one(request, home):
+    """A home, the program and its list."""
+    home.program, home.list = request.param
+    home.path = lambda end: home.home / "control" / (home.list + end)
+    return home
 
 
-def test_the_database_byte_for_byte(home):
-    home.write_control("morercpthosts", LIST)
-    done = newmrh(home)
+def compile_list(one):
+    return one.run(one.program)
+
+
+def test_the_database_byte_for_byte(one):
+    one.write_control(one.list, LIST)
+    done = compile_list(one)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    made = home.home / "control/morercpthosts.cdb"
+    made = one.path(".cdb")
     assert made.read_bytes() == CDB
     assert made.stat().st_mode & 0o7777 == 0o644
-    assert not (home.home / "control/morercpthosts.tmp").exists()
+    assert not one.path(".tmp").exists()
 
 
-def test_an_empty_list(home):
-    home.write_control("morercpthosts", "")
-    assert newmrh(home).returncode == 0
-    assert (home.home / "control/morercpthosts.cdb").read_bytes() == lib.cdb_bytes([])
+def test_an_empty_list(one):
+    one.write_control(one.list, "")
+    assert compile_list(one).returncode == 0
+    assert one.path(".cdb").read_bytes() == lib.cdb_bytes([])
 
 
-def test_it_replaces_the_old_one_and_what_a_crash_left(home):
-    home.write_control("morercpthosts.cdb", "old")
-    home.write_control("morercpthosts.tmp", "half")
-    home.write_control("morercpthosts", LIST)
-    assert newmrh(home).returncode == 0
-    assert (home.home / "control/morercpthosts.cdb").read_bytes() == CDB
+def test_it_replaces_the_old_one_and_what_a_crash_left(one):
+    one.write_control(one.list + ".cdb", "old")
+    one.write_control(one.list + ".tmp", "half")
+    one.write_control(one.list, LIST)
+    assert compile_list(one).returncode == 0
+    assert one.path(".cdb").read_bytes() == CDB
 
 
-def test_a_missing_list(home):
-    home.write_control("morercpthosts.cdb", "old")
-    done = newmrh(home)
-    assert done.returncode == 111 and b"control/morercpthosts" in done.stderr
-    assert (home.home / "control/morercpthosts.cdb").read_bytes() == b"old"
+def test_a_missing_list(one):
+    one.write_control(one.list + ".cdb", "old")
+    done = compile_list(one)
+    assert done.returncode == 111 and f"control/{one.list}".encode() in done.stderr
+    assert one.path(".cdb").read_bytes() == b"old"
 
 
-def test_it_cannot_write(home):
-    home.write_control("morercpthosts", LIST)
-    (home.home / "control/morercpthosts.tmp").mkdir()
-    assert newmrh(home).returncode == 111
-    assert not (home.home / "control/morercpthosts.cdb").exists()
+def test_it_cannot_write(one):
+    one.write_control(one.list, LIST)
+    one.path(".tmp").mkdir()
+    assert compile_list(one).returncode == 111
+    assert not one.path(".cdb").exists()
 
 
-def test_usage(home):
-    assert home.run("qmail-newmrh", "x").returncode == 100
+def test_usage(one):
+    assert one.run(one.program, "x").returncode == 100
 
 
 def test_the_receiver_obeys_it(instance):
     instance.write_control("morercpthosts", LIST)
-    assert newmrh(instance).returncode == 0
+    assert instance.run("qmail-newmrh").returncode == 0
     client = instance.smtp()
     client.ehlo()
     client.mail("s@x.example")

@@ -69,6 +69,7 @@ static const struct {
     {"senders", "badmailfrom", "@a.example\nx@a.example\n", NULL},
     {"a sender with a star", "badmailfrom", "*@a.example\n",
 	"control/badmailfrom:1: *@a.example is neither user@host nor @host"},
+    {"expressions", "badrcptto", "^a+@b\\.example$\n!@good\njoe@h\n", NULL},
     {"a server by name", "qmqpservers", "mail.example\n",
 	"control/qmqpservers:1: mail.example is no IP address"},
     {"servers", "qmqpservers", "192.0.2.1 x\n192.0.2.1:99\n::1\n[::1]:9\n",
