@@ -63,6 +63,9 @@ LIBS_pop3/qmail-checkpass = -lcrypt
 LIBS_admin/qmail-conf = -lcrypt
 LIBS_admin/qmail-check = -lresolv
 
+# shell scripts, src/FOLDER/NAME.sh with the home in place of @HOME@
+SCRIPTS = admin/qmailctl
+
 # other names of sendmail, which goes by the name that it is called by
 SENDMAIL_LINKS = mailq newaliases
 
@@ -70,7 +73,7 @@ PROGRAMS = $(SMALL_PROGRAMS) $(LARGE_PROGRAMS)
 FOLDERS = accept inject queue send local remote pop3 admin
 PROGRAM_SOURCES = $(PROGRAMS:%=src/%.c)
 modules = $(filter-out $(PROGRAM_SOURCES),$(wildcard src/$(1)/*.c))
-BINARIES = $(foreach p,$(PROGRAMS),$(BIN)/$(notdir $(p)))
+BINARIES = $(foreach p,$(PROGRAMS) $(SCRIPTS),$(BIN)/$(notdir $(p)))
 
 .PHONY: all clean install users check-install demo demo-needs demo-stop check \
 	unit crash lint fuzz fuzz-replay san dynamic
@@ -104,6 +107,11 @@ $(5)/$(notdir $(p)): $(BUILD)/$(1)/$(p).o \
 endef
 $(eval $(call flavour,small,$(SMALL_CC),$(SMALL_LD),$(SMALL_PROGRAMS),$(BIN)))
 $(eval $(call flavour,large,$(CC),$(LD),$(LARGE_PROGRAMS),$(BIN)))
+
+$(foreach p,$(SCRIPTS),$(BIN)/$(notdir $(p))): $(BIN)/%: src/admin/%.sh conf-qmail
+	@mkdir -p $(@D)
+	@sed 's|@HOME@|$(HOME_DIR)|g' $< >$@.tmp
+	@chmod 755 $@.tmp && mv $@.tmp $@
 
 $(SENDMAIL_LINKS:%=$(BIN)/%): $(BIN)/sendmail
 	@ln -sf sendmail $@

@@ -21,6 +21,9 @@ def programs():
         listed = re.search(rf"^{name} = ((?:.*\\\n)*.*)", text, re.M).group(1)
         for word in listed.replace("\\\n", " ").split():
             found[word.partition("/")[2]] = Path("src", word + ".c")
+    listed = re.search(r"^SCRIPTS = (.*)", text, re.M).group(1)
+    for word in listed.split():
+        found[word.partition("/")[2]] = Path("src", word + ".sh")
     return found
 
 
@@ -39,9 +42,13 @@ def privileges():
 def header_block(source):
     """The fields of a program's first comment, {} if it has none."""
     text = source.read_text()
-    if not text.startswith("/*"):
+    if text.startswith("#!"):
+        comment = re.match(r"#!.*\n((?:#.*\n)*)", text).group(1)
+        comment = re.sub(r"(?m)^# ?", "", comment)
+    elif text.startswith("/*"):
+        comment = re.sub(r"(?m)^ \* ?", "", text[2:text.index("*/")])
+    else:
         return {}
-    comment = re.sub(r"(?m)^ \* ?", "", text[2:text.index("*/")])
     parts = re.split(rf"\b({'|'.join(FIELDS)}):", comment)
     return {"title": parts[0].strip(),
             **{parts[i]: re.sub(r"\s+", " ", parts[i + 1]).strip()
