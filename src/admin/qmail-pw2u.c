@@ -7,6 +7,7 @@
  * Exit:    0 done; 100 wrong usage; 111 failed, and nothing is written
  */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "base/dir.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/sig.h"
 #include "base/str.h"
 #include "conf/control.h"
 #include "config.h"
@@ -264,6 +266,8 @@ main(int argc, char **argv)
 	read_options(argc, argv);
 	if (fd_guard_standard() == -1)
 		die_sys("cannot open /dev/null");
+	if (sig_ignore(SIGPIPE) == -1)
+		die_sys("cannot ignore SIGPIPE");
 	if (control_home() == -1)
 		die_sys("cannot change to %s", quote(control_home_path()));
 	load_files();

@@ -7,12 +7,14 @@
  *          115 a home could not be looked at; 116 no alias account;
  *          118 the database could not be asked
  */
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/in.h"
 #include "base/out.h"
+#include "base/sig.h"
 #include "base/str.h"
 #include "conf/accounts.h"
 #include "conf/control.h"
@@ -117,6 +119,8 @@ main(int argc, char **argv)
 		die_usage("qmail-getpw [local]");
 	if (fd_guard_standard() == -1)
 		die_sys("cannot open /dev/null");
+	if (sig_ignore(SIGPIPE) == -1)
+		die_sys("cannot ignore SIGPIPE");
 	load_site(&site);
 	return argc == 2 ? answer_once(&site, argv[1]) : serve(&site);
 }
