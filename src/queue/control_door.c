@@ -6,96 +6,78 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/privilege.h"
 #include "mail/netstring.h"
 
+#include "queue/store.h"
+
 enum {
 	REQUESTS_PER_TURN = 1000,
+	LIST_BYTES = 32 * 1024, /* of a packet of orders, about */
+	SCRATCH_KEPT = 64 * 1024,
 };
-
-/* ---- requests ----------------------------------------------------------- */
-
-int
-control_request_decode(struct span packet, struct control_request *request)
-{
-	static const struct {
-		char letter;
-		enum control_kind kind;
-		int fields; /* id, index, text */
-	} table[] = {
-	    {'S', CONTROL_SUBSCRIBE, 0},
-	    {'D', CONTROL_DONE, 2},
-	    {'F', CONTROL_FAILED, 3},
-	    {'R', CONTROL_RETIRE, 1},
-	    {'B', CONTROL_BARRIER, 1},
-	};
-	struct span letter;
-
-	*request = (struct control_request){.text = {"", 0}};
-	if (netstring_take(&packet, &letter) == -1 || letter.len != 1)
-		return -1;
-	for (size_t i = 0; i < COUNT(table); i++) {
-		if (table[i].letter != letter.s[0])
-			continue;
-		request->kind = table[i].kind;
-		if (table[i].fields >= 1 &&
-		    netstring_take_u64(&packet, &request->id) == -1)
-			return -1;
-		if (table[i].fields >= 2 &&
-		    netstring_take_u64(&packet, &request->index) == -1)
-			return -1;
-		if (table[i].fields >= 3 &&
-		    netstring_take(&packet, &request->text) == -1)
-			return -1;
-		return packet.len == 0 ? 0 : -1;
-	}
-	return -1;
-}
 
 /* ---- talking ------------------------------------------------------------ */
 
-static void
-drop(struct control_peer *peer)
+static struct control_peer *
+find_subscriber(struct control_door *door)
 {
-	fd_close(peer->fd);
-	*peer = (struct control_peer){.fd = -1};
+	for (size_t i = 0; i < CONTROL_DOOR_PEERS; i++) {
+		if (door->peers[i].state >= PEER_ASKING)
+			return &door->peers[i];
+	}
+	return NULL;
 }
 
-/* True if it was sent. Else the peer is blocked, or gone. */
-static bool
-tell(struct control_peer *peer, const char *letter, const uint64_t *number)
+/* Goes on with the orders that the peer does not know yet. */
+static void
+send_orders(struct control_door *door, struct control_peer *peer)
 {
-	struct str packet = STR_INIT;
-	int result;
+	while (peer->wants_orders && !peer->blocked && peer->fd != -1) {
+		uint64_t number = peer->told_order;
+		const struct order *order = NULL;
 
-	if (peer->fd == -1 || peer->blocked)
-		return false;
-	netstring_append(&packet, span_of(letter));
-	if (number != NULL)
-		netstring_append_u64(&packet, *number);
-	result = fd_send_packet(peer->fd, str_span(&packet), -1);
-	str_free(&packet);
-	if (result == 0)
-		return true;
-	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
-		peer->blocked = true;
-	else
-		drop(peer);
-	return false;
+		str_clear(&door->packet);
+		netstring_append(&door->packet, SPAN_LITERAL("O"));
+		while (door->packet.len < LIST_BYTES &&
+		    (order = order_set_next(&door->orders->set, &number)) !=
+			NULL) {
+			str_clear(&door->lines);
+			order_append(&door->lines, order);
+			netstring_append(&door->packet, str_span(&door->lines));
+		}
+		if (number != peer->told_order) {
+			if (!control_peer_send(peer, str_span(&door->packet)))
+				return;
+			peer->told_order = number;
+			continue;
+		}
+		peer->wants_orders = false;
+		if (peer->state == PEER_ADMIN)
+			control_peer_done(peer, (struct span){"", 0},
+			    find_subscriber(door) != NULL);
+	}
 }
 
 /* Says what has not been said, most important first. */
 static void
 catch_up(struct control_door *door, struct control_peer *peer)
 {
-	if (peer->behind && tell(peer, "L", &door->ledger->durable_id))
+	control_peer_flush(peer);
+	send_orders(door, peer);
+	if (peer->behind &&
+	    control_peer_tell(peer, "L", &door->ledger->durable_id))
 		peer->behind = false;
-	if (peer->durable > peer->told && tell(peer, "A", &peer->durable))
+	if (peer->durable > peer->told &&
+	    control_peer_tell(peer, "A", &peer->durable))
 		peer->told = peer->durable;
-	while (peer->barriers_due > 0 && tell(peer, "B", &peer->barriers[0])) {
+	while (peer->barriers_due > 0 &&
+	    control_peer_tell(peer, "B", &peer->barriers[0])) {
 		peer->barriers_due--;
 		peer->barrier_count--;
 		memmove(peer->barriers, peer->barriers + 1,
@@ -110,18 +92,21 @@ control_door_announce(struct control_door *door, uint64_t id)
 		struct control_peer *peer = &door->peers[i];
 
 		if (peer->state == PEER_LISTENING && !peer->behind &&
-		    !tell(peer, "N", &id))
+		    !control_peer_tell(peer, "N", &id))
 			peer->behind = peer->fd != -1;
 	}
 }
 
 void
-control_door_committed(struct control_door *door)
+control_door_committed(struct control_door *door, int64_t now_ms)
 {
+	for (size_t i = 0; i < door->ended_count; i++)
+		orders_forget(door->orders, door->ended[i], now_ms);
+	door->ended_count = 0;
 	for (size_t i = 0; i < CONTROL_DOOR_PEERS; i++) {
 		struct control_peer *peer = &door->peers[i];
 
-		if (peer->state != PEER_LISTENING)
+		if (peer->state != PEER_LISTENING && peer->state != PEER_ADMIN)
 			continue;
 		peer->durable = peer->heard;
 		peer->barriers_due = peer->barrier_count;
@@ -137,8 +122,8 @@ control_door_welcome(struct control_door *door)
 	for (size_t i = 0; i < CONTROL_DOOR_PEERS; i++) {
 		struct control_peer *peer = &door->peers[i];
 
-		if (peer->state == PEER_ASKING &&
-		    tell(peer, "H", &door->ledger->durable_id))
+		if (peer->state == PEER_ASKING && !peer->wants_orders &&
+		    control_peer_tell(peer, "H", &door->ledger->durable_id))
 			peer->state = PEER_LISTENING;
 	}
 }
@@ -158,57 +143,66 @@ control_door_is_urgent(const struct control_door *door)
 
 /* ---- listening ---------------------------------------------------------- */
 
-static bool
-has_subscriber(const struct control_door *door)
-{
-	for (size_t i = 0; i < CONTROL_DOOR_PEERS; i++) {
-		if (door->peers[i].state != PEER_NEW)
-			return true;
-	}
-	return false;
-}
-
 /* Only one may be told what to deliver, or everything would be twice. */
 static void
 subscribe(struct control_door *door, struct control_peer *peer)
 {
-	if (!has_subscriber(door)) {
+	if (find_subscriber(door) == NULL) {
 		peer->state = PEER_ASKING;
+		peer->wants_orders = true;
+		send_orders(door, peer);
 		return;
 	}
-	if (tell(peer, "X", NULL))
-		drop(peer);
+	if (control_peer_tell(peer, "X", NULL))
+		control_peer_drop(peer);
 }
 
-/* Does what is asked; drops a peer that asks out of turn. */
+/* Orders about a message end with it, once that is durable. */
 static void
-serve_request(struct control_door *door, struct control_peer *peer,
+retire(struct control_door *door, uint64_t id)
+{
+	const struct order_set *set = &door->orders->set;
+
+	ledger_retire(door->ledger, id);
+	if (!order_set_has_message(set, ORDER_HOLD_MESSAGE, id) &&
+	    !order_set_has_message(set, ORDER_EXPIRE, id) &&
+	    !order_set_has_message(set, ORDER_REMOVE, id))
+		return;
+	if (door->ended_count == door->ended_room) {
+		door->ended_room = door->ended_room * 2 + 64;
+		door->ended = mem_resize(
+		    door->ended, door->ended_room, sizeof(*door->ended));
+	}
+	door->ended[door->ended_count++] = id;
+}
+
+/* A request of the subscriber. */
+static void
+serve_subscriber(struct control_door *door, struct control_peer *peer,
     const struct control_request *request)
 {
-	struct ledger *ledger = door->ledger;
 	int result = 0;
 
-	if (request->kind == CONTROL_SUBSCRIBE && peer->state == PEER_NEW) {
-		subscribe(door, peer);
-		return;
-	}
-	if (request->kind == CONTROL_SUBSCRIBE ||
-	    peer->state != PEER_LISTENING) {
-		drop(peer);
-		return;
-	}
-	if (request->kind == CONTROL_BARRIER) {
+	switch (request->kind) {
+	case CONTROL_BARRIER:
 		peer->barriers[peer->barrier_count++] = request->id;
 		return;
-	}
-	peer->heard++;
-	if (request->kind == CONTROL_RETIRE)
-		ledger_retire(ledger, request->id);
-	else
-		result = ledger_change(ledger,
+	case CONTROL_RETIRE:
+		peer->heard++;
+		retire(door, request->id);
+		return;
+	case CONTROL_DONE:
+	case CONTROL_FAILED:
+		peer->heard++;
+		result = ledger_change(door->ledger,
 		    request->kind == CONTROL_DONE ? JOURNAL_DONE
 						  : JOURNAL_FAILED,
 		    request->id, request->index, request->text);
+		break;
+	default:
+		control_peer_drop(peer);
+		return;
+	}
 	if (result == -1) {
 		warn_sys("cannot read files of message %llu",
 		    (unsigned long long)request->id);
@@ -216,13 +210,194 @@ serve_request(struct control_door *door, struct control_peer *peer,
 	}
 }
 
+/* ---- administrators ----------------------------------------------------- */
+
+/* 1 a committed message that is not over; 0 there is none; -1. */
+static int
+has_message(const struct control_door *door, uint64_t id)
+{
+	const struct ledger *ledger = door->ledger;
+
+	if (id == 0 || id >= ledger->durable_id ||
+	    id_table_get(&ledger->retired, id) != NULL)
+		return 0;
+	return store_has(QUEUE_ENV, id);
+}
+
+/* What becomes of one item of a request: K done; S it stands so already; N
+   there is no such message or order; F there is no room; B it makes no sense;
+   E trouble. What was done is in door->packet, for qmail-send. */
+static char
+change_order(struct control_door *door, bool add, struct span line)
+{
+	struct order order;
+	int result;
+
+	if (order_parse(line, &order) == -1)
+		return 'B';
+	if (!add) {
+		if (!orders_remove(door->orders, &order))
+			return 'N';
+		netstring_append(&door->packet, line);
+		return 'K';
+	}
+	if (order.kind <= ORDER_OF_MESSAGE) {
+		result = has_message(door, order.id);
+		if (result != 1)
+			return result == 0 ? 'N' : 'E';
+	}
+	order.when_s = (uint64_t)clock_now();
+	result = orders_add(door->orders, &order);
+	if (result == -1)
+		return errno == EDQUOT ? 'F' : 'E';
+	return result == 1 ? 'K' : 'S';
+}
+
+/* Tells the subscriber of changes that are durable. */
+static void
+spread(struct control_door *door, bool added)
+{
+	struct control_peer *peer = find_subscriber(door);
+
+	if (peer == NULL)
+		return;
+	if (!added) {
+		control_peer_keep(peer, &door->packet);
+		return;
+	}
+	peer->wants_orders = true;
+	send_orders(door, peer);
+}
+
+static void
+change_orders(struct control_door *door, struct control_peer *peer,
+    struct span list, bool add)
+{
+	struct str results = STR_INIT;
+	struct span line;
+	bool changed = false;
+	int stored = 0;
+
+	str_clear(&door->packet);
+	netstring_append(&door->packet, SPAN_LITERAL("U"));
+	while (netstring_take(&list, &line) == 0) {
+		char letter = change_order(door, add, line);
+
+		changed = changed || letter == 'K';
+		str_append_char(&results, letter);
+	}
+	if (changed)
+		stored = orders_store(door->orders);
+	if (stored == 0) {
+		/* first, since the answer says whether it is heard */
+		if (changed)
+			spread(door, add);
+		control_peer_done(
+		    peer, str_span(&results), find_subscriber(door) != NULL);
+	} else {
+		warn_sys("cannot write queue/" ORDER_FILE);
+		control_peer_error(peer, "cannot write queue/" ORDER_FILE);
+		door->failed = door->failed || stored == -2;
+	}
+	str_free(&results);
+}
+
+/* Nothing is kept of it: who is not there tries soon enough. */
+static void
+try_now(struct control_door *door, struct control_peer *peer, struct span list)
+{
+	struct control_peer *subscriber = find_subscriber(door);
+	struct str results = STR_INIT;
+	bool all = list.len == 0;
+	struct span text;
+
+	if (subscriber == NULL) {
+		control_peer_error(peer, "qmail-send is not running");
+		return;
+	}
+	str_clear(&door->packet);
+	netstring_append(&door->packet, SPAN_LITERAL("T"));
+	while (netstring_take(&list, &text) == 0) {
+		uint64_t id;
+		bool there =
+		    num_parse_u64(text, &id) == 0 && has_message(door, id) == 1;
+
+		str_append_char(&results, there ? 'K' : 'N');
+		if (there)
+			netstring_append_u64(&door->packet, id);
+	}
+	if (all || span_find(str_span(&results), 'K') != SPAN_NONE)
+		control_peer_keep(subscriber, &door->packet);
+	control_peer_done(peer, str_span(&results), true);
+	str_free(&results);
+}
+
+static void
+serve_admin(struct control_door *door, struct control_peer *peer,
+    const struct control_request *request)
+{
+	peer->state = PEER_ADMIN;
+	switch (request->kind) {
+	case CONTROL_ORDER:
+	case CONTROL_UNDO:
+		change_orders(
+		    door, peer, request->list, request->kind == CONTROL_ORDER);
+		break;
+	case CONTROL_LIST:
+		peer->told_order = 0;
+		peer->wants_orders = true;
+		send_orders(door, peer);
+		break;
+	case CONTROL_TRY_NOW:
+		try_now(door, peer, request->list);
+		break;
+	case CONTROL_BARRIER:
+		peer->barriers[peer->barrier_count++] = request->id;
+		break;
+	default:
+		control_peer_drop(peer);
+	}
+	if (door->packet.size > SCRATCH_KEPT)
+		str_free(&door->packet);
+}
+
+/* Does what is asked; drops a peer that asks out of turn. */
+static void
+serve_request(struct control_door *door, struct control_peer *peer,
+    const struct control_request *request)
+{
+	peer->seen = ++door->clock;
+	switch (peer->state) {
+	case PEER_NEW:
+		if (request->kind == CONTROL_SUBSCRIBE)
+			subscribe(door, peer);
+		else
+			serve_admin(door, peer, request);
+		break;
+	case PEER_ADMIN:
+		serve_admin(door, peer, request);
+		break;
+	case PEER_ASKING:
+		control_peer_drop(peer);
+		break;
+	case PEER_LISTENING:
+		serve_subscriber(door, peer, request);
+		break;
+	}
+}
+
+/* ---- reading ------------------------------------------------------------ */
+
 /* True if more of this peer's requests can be taken now. */
 static bool
 has_room(const struct control_door *door, const struct control_peer *peer)
 {
-	return peer->fd != -1 && !door->failed &&
-	    peer->barrier_count < CONTROL_DOOR_BARRIERS &&
-	    !ledger_is_full(door->ledger, NULL);
+	if (peer->fd == -1 || door->failed ||
+	    peer->barrier_count >= CONTROL_PEER_BARRIERS)
+		return false;
+	if (peer->state == PEER_ADMIN)
+		return !peer->blocked && !peer->wants_orders;
+	return !ledger_is_full(door->ledger, NULL);
 }
 
 static void
@@ -242,51 +417,98 @@ read_peer(struct control_door *door, struct control_peer *peer)
 		    control_request_decode(
 			(struct span){door->buffer, (size_t)got}, &request) ==
 			-1) {
-			drop(peer);
+			control_peer_drop(peer);
 			return;
 		}
 		serve_request(door, peer, &request);
+		/* one a turn, so that nobody waits for many */
+		if (peer->state == PEER_ADMIN)
+			return;
 	}
 }
 
 static bool
-may_come_in(const struct control_door *door, int fd)
+may_come_in(const struct control_door *door, int fd, uid_t *uid)
 {
 	const struct accounts *accounts = door->ledger->accounts;
-	uid_t uid;
 
-	if (privilege_peer(fd, &uid) == -1)
+	if (privilege_peer(fd, uid) == -1)
 		return false;
-	return uid == 0 || uid == accounts->qmails || uid == geteuid();
+	return *uid == 0 || *uid == accounts->qmails || *uid == geteuid();
+}
+
+static size_t
+count_peers(const struct control_door *door, uid_t uid)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < CONTROL_DOOR_PEERS; i++) {
+		if (door->peers[i].fd != -1 && door->peers[i].uid == uid)
+			count++;
+	}
+	return count;
+}
+
+/*
+ * A place for a newcomer. If there is none, the peer goes that has been silent
+ * for longest among those of the uid that has most: nobody can keep another
+ * uid out, and nobody the subscriber.
+ */
+static struct control_peer *
+make_place(struct control_door *door)
+{
+	struct control_peer *victim = NULL;
+	size_t most = 0;
+
+	for (size_t i = 0; i < CONTROL_DOOR_PEERS; i++) {
+		struct control_peer *peer = &door->peers[i];
+		size_t count;
+
+		if (peer->fd == -1)
+			return peer;
+		if (peer->state >= PEER_ASKING)
+			continue;
+		count = count_peers(door, peer->uid);
+		if (victim == NULL || count > most ||
+		    (count == most && peer->seen < victim->seen)) {
+			victim = peer;
+			most = count;
+		}
+	}
+	control_peer_drop(victim);
+	return victim;
 }
 
 static void
 accept_peers(struct control_door *door)
 {
 	for (size_t i = 0; i < CONTROL_DOOR_PEERS; i++) {
-		int fd;
+		int fd = accept(door->listener, NULL, NULL);
+		uid_t uid;
 
-		if (door->peers[i].fd != -1)
-			continue;
-		fd = accept(door->listener, NULL, NULL);
 		if (fd == -1)
 			return;
 		if (fd_cloexec(fd) == -1 || fd_nonblock(fd) == -1 ||
-		    !may_come_in(door, fd)) {
+		    !may_come_in(door, fd, &uid)) {
 			fd_close(fd);
 			continue;
 		}
-		door->peers[i] = (struct control_peer){.fd = fd};
+		*make_place(door) = (struct control_peer){
+		    .fd = fd, .uid = uid, .seen = ++door->clock};
 	}
 }
 
 /* ---- poll --------------------------------------------------------------- */
 
 int
-control_door_open(
-    struct control_door *door, int listener, struct ledger *ledger)
+control_door_open(struct control_door *door, int listener,
+    struct ledger *ledger, struct orders *orders)
 {
-	*door = (struct control_door){.listener = listener, .ledger = ledger};
+	*door = (struct control_door){.listener = listener,
+	    .ledger = ledger,
+	    .orders = orders,
+	    .packet = STR_INIT,
+	    .lines = STR_INIT};
 	for (size_t i = 0; i < CONTROL_DOOR_PEERS; i++)
 		door->peers[i].fd = -1;
 	door->buffer = mem_try_alloc(FD_PACKET_MAX, 1);
@@ -296,8 +518,6 @@ control_door_open(
 void
 control_door_poll(const struct control_door *door, struct pollfd *items)
 {
-	bool room = false;
-
 	for (size_t i = 0; i < CONTROL_DOOR_PEERS; i++) {
 		const struct control_peer *peer = &door->peers[i];
 		short events = peer->blocked ? POLLOUT : 0;
@@ -307,10 +527,9 @@ control_door_poll(const struct control_door *door, struct pollfd *items)
 		/* without events a lost peer would wake us for nothing */
 		items[i] = (struct pollfd){
 		    .fd = events != 0 ? peer->fd : -1, .events = events};
-		room = room || peer->fd == -1;
 	}
 	items[CONTROL_DOOR_PEERS] =
-	    (struct pollfd){.fd = room ? door->listener : -1, .events = POLLIN};
+	    (struct pollfd){.fd = door->listener, .events = POLLIN};
 }
 
 void
@@ -335,7 +554,10 @@ void
 control_door_free(struct control_door *door)
 {
 	for (size_t i = 0; i < CONTROL_DOOR_PEERS; i++)
-		drop(&door->peers[i]);
+		control_peer_drop(&door->peers[i]);
 	fd_close(door->listener);
 	free(door->buffer);
+	free(door->ended);
+	str_free(&door->packet);
+	str_free(&door->lines);
 }

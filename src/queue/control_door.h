@@ -1,10 +1,13 @@
 /*
- * control_door - the other end of control.sock: qmail-send
+ * control_door - the other end of control.sock: qmail-send, administrators
  *
- * Requests and notices of doc/ARCHITECTURE.md, one packet each. Whoever reads
- * too slowly gets no more notices until it reads again, and then one "L" for
- * all of them; so nothing is kept for it but a few flags and the barriers it
- * waits for.
+ * Requests and notices of doc/ARCHITECTURE.md, one packet each. The one
+ * subscriber is told of new messages and of orders. If it reads too slowly it
+ * gets no more notices of messages until it reads again, and then one "L" for
+ * all of them; what is kept for it are a few flags, the barriers that it waits
+ * for, the number of the last order that it was told, and the latest changes
+ * of orders; if these become too many it is dropped, and learns all orders
+ * again when it is back. A peer has one answer under way at a time.
  */
 #ifndef QUEUE_CONTROL_DOOR_H
 #define QUEUE_CONTROL_DOOR_H
@@ -15,57 +18,33 @@
 
 #include "base/attr.h"
 #include "base/span.h"
+#include "base/str.h"
+#include "queue/control_peer.h"
+#include "queue/control_request.h"
 #include "queue/ledger.h"
+#include "queue/orders.h"
 
 enum {
-	CONTROL_DOOR_PEERS = 8,
-	CONTROL_DOOR_BARRIERS = 64, /* unanswered, of one peer */
+	CONTROL_DOOR_PEERS = 32,
 	CONTROL_DOOR_ITEMS = CONTROL_DOOR_PEERS + 1,
-};
-
-enum control_kind {
-	CONTROL_SUBSCRIBE,
-	CONTROL_DONE,
-	CONTROL_FAILED,
-	CONTROL_RETIRE,
-	CONTROL_BARRIER,
-};
-
-struct control_request {
-	enum control_kind kind;
-	uint64_t id, index;
-	struct span text; /* borrowed from the packet */
-};
-
-/* 0, or -1 if the packet is no request. Pure. */
-MUST_USE int control_request_decode(
-    struct span packet, struct control_request *request);
-
-struct control_peer {
-	int fd; /* -1: nobody */
-	enum {
-		PEER_NEW,
-		PEER_ASKING, /* subscribed, but not told so yet */
-		PEER_LISTENING,
-	} state;
-	bool blocked;                  /* it does not read what we send */
-	bool behind;                   /* it missed notices */
-	uint64_t heard, durable, told; /* requests */
-	uint64_t barriers[CONTROL_DOOR_BARRIERS];
-	size_t barrier_count;
-	size_t barriers_due; /* so many of them can be answered */
 };
 
 struct control_door {
 	int listener;
 	struct ledger *ledger;
+	struct orders *orders;
 	struct control_peer peers[CONTROL_DOOR_PEERS];
+	uint64_t clock; /* packets, for seen */
 	char *buffer;
-	bool failed; /* a file could not be read: the process must end */
+	struct str packet, lines; /* scratch */
+	uint64_t *ended;          /* messages with orders, until the commit */
+	size_t ended_count, ended_room;
+	bool failed; /* the process must end: a file could not be read, or
+			nobody knows what the disk holds */
 };
 
-MUST_USE int control_door_open(
-    struct control_door *door, int listener, struct ledger *ledger);
+MUST_USE int control_door_open(struct control_door *door, int listener,
+    struct ledger *ledger, struct orders *orders);
 /* Fills CONTROL_DOOR_ITEMS items. */
 void control_door_poll(const struct control_door *door, struct pollfd *items);
 void control_door_serve(struct control_door *door, const struct pollfd *items);
@@ -74,7 +53,7 @@ bool control_door_is_urgent(const struct control_door *door);
 /* A message was committed. */
 void control_door_announce(struct control_door *door, uint64_t id);
 /* All that was requested is durable and applied. */
-void control_door_committed(struct control_door *door);
+void control_door_committed(struct control_door *door, int64_t now_ms);
 /* Answers a subscription once no removed message can be seen any more. */
 void control_door_welcome(struct control_door *door);
 void control_door_free(struct control_door *door);

@@ -26,6 +26,7 @@
 #include "queue/cleaners.h"
 #include "queue/control_door.h"
 #include "queue/ledger.h"
+#include "queue/orders.h"
 #include "queue/queue_setup.h"
 #include "queue/recovery.h"
 #include "queue/submit_door.h"
@@ -43,6 +44,7 @@ static struct {
 	struct accounts accounts;
 	struct cleaners cleaners;
 	struct ledger ledger;
+	struct orders orders;
 	struct submit_door submit;
 	struct control_door control;
 	int signals;
@@ -146,13 +148,13 @@ commit_all(int64_t now_ms)
 			fail("cannot write to the journal");
 		queue.batch_ms = 0;
 		submit_door_committed(&queue.submit);
-		control_door_committed(&queue.control);
+		control_door_committed(&queue.control, now_ms);
 		submit_door_fill(&queue.submit);
 		if (ledger_has_work(&queue.ledger))
 			queue.batch_ms = now_ms;
 	}
 	if (!ledger_has_work(&queue.ledger))
-		control_door_committed(&queue.control);
+		control_door_committed(&queue.control, now_ms);
 	control_door_welcome(&queue.control);
 }
 
@@ -248,6 +250,8 @@ turn(void)
 		fail("cannot go on");
 	on_signals(now_ms);
 	commit_all(now_ms);
+	if (orders_tidy(&queue.orders, now_ms) == -2)
+		fail("cannot sync queue");
 	give_work(now_ms);
 }
 
@@ -272,10 +276,12 @@ main(int argc, char **argv)
 	queue_setup_cleaners(&queue.cleaners, argv[0], lock);
 	queue_setup_directory();
 	recovery_run(&queue.ledger, queue.options.segments, queue.options.kib);
+	if (orders_load(&queue.orders) == -1)
+		die_sys("cannot read queue/" ORDER_FILE);
 	queue.cleaners.done = on_cleaned;
 	/* submit.sock last: whoever can reach it finds all of us at work */
 	if (control_door_open(&queue.control, queue_setup_control_socket(),
-		&queue.ledger) == -1 ||
+		&queue.ledger, &queue.orders) == -1 ||
 	    submit_door_open(&queue.submit, queue_setup_submit_socket(),
 		&queue.ledger, clients) == -1)
 		die_temp("out of memory");
