@@ -118,6 +118,35 @@ def test_two_instances_have_different_passwords(place):
     assert len(words) == 2
 
 
+def test_only_servers_with_a_port_are_made(place):
+    assert place.conf("instance", "i", *OPTIONS, "--qmqp-port", "2628").returncode == 0
+    home = place.dir / "i"
+    made = {p.name for p in (home / "service").iterdir()}
+    assert made == {"queue", "send", "smtpd", "pop3d", "qmqpd"}
+    assert not list(home.glob("service/*/down"))
+    assert {p.name for p in home.glob("control/tcp.*")} == {
+        "tcp.smtp", "tcp.pop3", "tcp.qmqp"}
+    assert (home / "control/tcp.qmqp").read_text().endswith("\n:deny\n")
+    run = (home / "service/qmqpd/run").read_text()
+    assert "    -x control/tcp.qmqp.cdb \\\n    127.0.0.1 2628 \\\n" in run
+
+
+def test_run_scripts_pass_no_variables_on(place):
+    assert place.conf("instance", "i", *OPTIONS).returncode == 0
+    for run in (place.dir / "i").glob("service/*/run"):
+        assert 'exec env - QMAILHOME="$QMAILHOME" PATH="$PATH" ' in run.read_text()
+
+
+def test_edited_rules_and_a_new_server_live_together(place):
+    assert place.conf("instance", "i", *OPTIONS).returncode == 0
+    rules = place.dir / "i/control/tcp.smtp"
+    rules.write_text(":deny\n")
+    done = place.conf("instance", "i", *OPTIONS, "--qmtp-port", "2209")
+    assert rules.read_text() == ":deny\n"
+    assert "kept control/tcp.smtp\n" in done.stdout
+    assert "made service/qmtpd/run\n" in done.stdout
+
+
 WRONG = {
     "no arguments": [],
     "an unknown command": ["instances", "i", *OPTIONS],
@@ -133,6 +162,10 @@ WRONG = {
     "port 0": ["instance", "i", *OPTIONS, "--smtp-port", "0"],
     "a port that is too big": ["instance", "i", *OPTIONS, "--pop3-port", "65536"],
     "equal ports": ["instance", "i", *OPTIONS, "--pop3-port", "2525"],
+    "equal ports of others": ["instance", "i", *OPTIONS, "--qmqp-port", "2525"],
+    "services of an instance": ["instance", "i", *OPTIONS, "-s", "smtpd"],
+    "an unknown service": ["system", "-s", "smtpd,imapd"],
+    "no service between commas": ["system", "--services", "smtpd,,pop3d"],
     "the user alias": ["instance", "i", *OPTIONS, "--user", "alias"],
     "a user with a colon": ["instance", "i", *OPTIONS, "--user", "a:b"],
 }
