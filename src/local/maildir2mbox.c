@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stdio.h> /* rename */
 #include <stdlib.h>
-#include <sys/file.h> /* flock: not POSIX, but what mail readers use */
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -109,7 +108,7 @@ create_tmp(const struct stat *mbox)
 	job.has_tmp = true;
 	/* whoever finds it under the name of the mbox waits until we are done
 	 */
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
+	if (mbox_lock_try(fd) != MBOX_LOCKED)
 		fail("lock", job.tmp);
 	return fd;
 }

@@ -1,5 +1,5 @@
 /*
- * mbox_deliver - appends one message to an mbox file, under flock
+ * mbox_deliver - appends one message to an mbox file, under its locks
  *
  * Another program that locks the file the same way never sees half a message.
  * If the bytes do not reach the disk the file is cut back to what it was. A

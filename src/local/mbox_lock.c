@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/file.h> /* flock: not POSIX, but what mail readers use */
 #include <sys/stat.h>
+#include <sys/vfs.h> /* fstatfs: not POSIX, but nothing else tells of NFS */
 #include <time.h>
 
 #include "base/clock.h"
@@ -13,6 +14,7 @@
 
 enum {
 	LOCK_STEP_MAX_MS = 200,
+	NFS_MAGIC = 0x6969,
 };
 
 static void
@@ -23,23 +25,59 @@ sleep_ms(long ms)
 	(void)nanosleep(&span, NULL); /* waking early does no harm */
 }
 
+/* There flock is made of the other kind of lock: we would wait for ourselves.
+ */
+static bool
+is_on_nfs(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && (long)fs.f_type == NFS_MAGIC;
+}
+
+static enum mbox_lock
+try_flock(int fd)
+{
+	while (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		if (errno == EWOULDBLOCK)
+			return MBOX_BUSY;
+		if (errno != EINTR)
+			return MBOX_NO_LOCKS;
+	}
+	return MBOX_LOCKED;
+}
+
+enum mbox_lock
+mbox_lock_try(int fd)
+{
+	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	enum mbox_lock result = try_flock(fd);
+
+	if (result == MBOX_BUSY || is_on_nfs(fd))
+		return result;
+	if (fcntl(fd, F_SETLK, &all) == 0)
+		return MBOX_LOCKED;
+	if (errno != EAGAIN && errno != EACCES)
+		return result;
+	/* who has this one may want ours next: nobody keeps one and waits */
+	(void)flock(fd, LOCK_UN);
+	return MBOX_BUSY;
+}
+
 static enum mbox_lock
 lock(int fd, int64_t end_ms)
 {
+	enum mbox_lock result;
 	long step_ms = 1;
 
-	while (flock(fd, LOCK_EX | LOCK_NB) == -1) {
-		if (errno == EINTR)
-			continue;
-		if (errno != EWOULDBLOCK)
-			return MBOX_NO_LOCKS;
+	while ((result = mbox_lock_try(fd)) == MBOX_BUSY) {
 		if (clock_mono_ms() >= end_ms)
-			return MBOX_BUSY;
+			break;
 		sleep_ms(step_ms);
 		if (step_ms < LOCK_STEP_MAX_MS)
 			step_ms *= 2;
 	}
-	return MBOX_LOCKED;
+	return result;
 }
 
 static bool

@@ -1,5 +1,9 @@
 /*
- * mbox_lock - opens an mbox file under flock
+ * mbox_lock - opens an mbox file under flock and fcntl's lock
+ *
+ * On Linux neither kind sees the other. qmail and its tools take the first;
+ * procmail, maildrop, mutt and Dovecot the second, at least as Debian builds
+ * them.
  *
  * A program may put another file in its place while we wait for the lock (it
  * keeps the lock of the old one until then): the file that has the name when
@@ -25,5 +29,10 @@ enum mbox_lock {
 /* Opens path with flags (O_CLOEXEC and the like are added; mode 0600). With
    MBOX_LOCKED and MBOX_NO_LOCKS *fd is the caller's to close. */
 MUST_USE enum mbox_lock mbox_lock_open(const char *path, int flags, int *fd);
+
+/* Takes both locks of a file that is open for writing, or none (MBOX_BUSY),
+   without waiting. They last until the process closes the file, any
+   descriptor of it. */
+MUST_USE enum mbox_lock mbox_lock_try(int fd);
 
 #endif

@@ -183,16 +183,17 @@ def test_no_space_loses_nothing(boxes):
     assert boxes.left() == []
 
 
-def test_waits_for_the_lock(boxes):
+@pytest.mark.parametrize("take", [fcntl.flock, fcntl.lockf])
+def test_waits_for_the_lock(boxes, take):
     boxes.add("new/1", b"mine\n")
     with open(boxes.mail, "ab") as f:
-        fcntl.flock(f, fcntl.LOCK_EX)
+        take(f, fcntl.LOCK_EX)
         result = []
         thread = threading.Thread(target=lambda: result.append(boxes.run()))
         thread.start()
         f.write(b"From other x\n\nother\n\n")
         f.flush()
-        fcntl.flock(f, fcntl.LOCK_UN)
+        take(f, fcntl.LOCK_UN)
     thread.join()
     assert result == [(0, b"")]
     text = boxes.mail.read_bytes()
@@ -308,9 +309,10 @@ def test_mbox2maildir_without_space(boxes):
     assert boxes.mail.read_bytes() == text and boxes.left() == []
 
 
-def test_mbox2maildir_waits_for_the_lock(boxes):
+@pytest.mark.parametrize("take", [fcntl.flock, fcntl.lockf])
+def test_mbox2maildir_waits_for_the_lock(boxes, take):
     with open(boxes.mail, "ab") as f:
-        fcntl.flock(f, fcntl.LOCK_EX)
+        take(f, fcntl.LOCK_EX)
         f.write(b"From a\n\nfirst\n\n")
         f.flush()
         result = []
@@ -318,7 +320,7 @@ def test_mbox2maildir_waits_for_the_lock(boxes):
         thread.start()
         f.write(b"From b\n\nsecond\n\n")
         f.flush()
-        fcntl.flock(f, fcntl.LOCK_UN)
+        take(f, fcntl.LOCK_UN)
     thread.join()
     assert result == [(0, b"")]
     assert sorted(boxes.new()) == [b"\nfirst\n", b"\nsecond\n"]

@@ -137,16 +137,17 @@ def test_mbox_that_cannot_be_one(box):
         assert code == 111 and err.endswith(b"(#4.2.1)\n"), name
 
 
-def test_mbox_waits_for_the_lock(box):
+@pytest.mark.parametrize("take", [fcntl.flock, fcntl.lockf])
+def test_mbox_waits_for_the_lock(box, take):
     box.dotqmail("", "|: >started\n./Mailbox\n")
     (box.home / "Mailbox").write_bytes(b"")
     with open(box.home / "Mailbox", "ab") as held, ThreadPoolExecutor(1) as pool:
-        fcntl.flock(held, fcntl.LOCK_EX)
+        take(held, fcntl.LOCK_EX)
         waiting = pool.submit(box.deliver)
         wait_until((box.home / "started").exists)
         held.write(b"From first\n\n\n")
         held.flush()
-        fcntl.flock(held, fcntl.LOCK_UN)
+        take(held, fcntl.LOCK_UN)
         assert waiting.result()[0] == 0
     assert box.read("Mailbox").startswith(b"From first\n\n\nFrom s@x")
 
