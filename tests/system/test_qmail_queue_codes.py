@@ -32,7 +32,7 @@ def test_a_message_is_queued(home):
                                  (m.values["p"], home.user.pw_uid))
 
 
-@pytest.mark.parametrize("what, message, envelope_bytes, want", [
+EXIT_CODES = [
     ("the null sender", b"x", b"F\0Tr\0\0", 0),
     ("no recipient", b"x", b"Fs\0\0", 0),
     ("bytes behind the end", b"x", b"Fs\0Tr\0\0garbage", 0),
@@ -46,7 +46,11 @@ def test_a_message_is_queued(home):
     ("1003 bytes of recipient", b"x", b"Fs\0T" + b"r" * 1003 + b"\0\0", 11),
     ("1003 bytes of sender", b"x", b"F" + b"r" * 1003 + b"\0\0", 11),
     ("a wrong letter after a large message", b"x" * 300000, b"Fs\0Z", 91),
-])
+]
+
+
+@pytest.mark.parametrize("what, message, envelope_bytes, want", EXIT_CODES,
+                         ids=[row[0] for row in EXIT_CODES])
 def test_exit_codes(home, what, message, envelope_bytes, want):
     home.start_queued()
     ended = home.queue_raw(message, envelope_bytes)
@@ -191,12 +195,15 @@ def inject(home, program):
                     env={"QMAILQUEUE": program})
 
 
-@pytest.mark.parametrize("code, want, text", [
+CODES = [
     (0, 0, ""),
     (11, 100, "envelope address too long for qq (#5.1.3)"),
     (115, 100, "envelope address too long for qq (#5.1.3)"),
     (31, 100, "mail server permanently rejected message (#5.3.0)"),
     (12, 100, "qq permanent problem (#5.3.0)"),
+    (32, 100, "qq permanent problem (#5.3.0)"),
+    (33, 100, "qq permanent problem (#5.3.0)"),
+    (34, 100, "qq permanent problem (#5.3.0)"),
     (40, 100, "qq permanent problem (#5.3.0)"),
     (41, 111, "qq temporary problem (#4.3.0)"),
     (51, 111, "qq out of memory (#4.3.0)"),
@@ -207,6 +214,9 @@ def inject(home, program):
     (56, 111, "qq trouble making network connection (#4.3.0)"),
     (61, 111, "qq trouble in home directory (#4.3.0)"),
     (62, 111, "qq trouble creating files in queue (#4.3.0)"),
+    (63, 111, "qq trouble creating files in queue (#4.3.0)"),
+    (64, 111, "qq trouble creating files in queue (#4.3.0)"),
+    (65, 111, "qq trouble creating files in queue (#4.3.0)"),
     (66, 111, "qq trouble creating files in queue (#4.3.0)"),
     (71, 111, "mail server temporarily rejected message (#4.3.0)"),
     (72, 111, "connection to mail server timed out (#4.4.1)"),
@@ -214,20 +224,26 @@ def inject(home, program):
     (74, 111, "communication with mail server failed (#4.4.2)"),
     (81, 111, "qq internal bug (#4.3.0)"),
     (91, 111, "qq internal bug (#4.3.0)"),
+    (58, 111, "qq temporary problem (#4.3.0)"),
+    (59, 111, "qq temporary problem (#4.3.0)"),
+    (70, 111, "qq temporary problem (#4.3.0)"),
     (120, 111, "unable to exec qq (#4.3.0)"),
+    (122, 111, "qq temporary problem (#4.3.0)"),
+    (123, 111, "qq temporary problem (#4.3.0)"),
     (1, 111, "qq temporary problem (#4.3.0)"),
     (100, 111, "qq temporary problem (#4.3.0)"),
     (111, 111, "qq temporary problem (#4.3.0)"),
-])
+]
+
+
+@pytest.mark.parametrize("code, want, text", CODES, ids=[row[0] for row in CODES])
 def test_codes_of_another_program(home, code, want, text):
     ended = inject(home, script(home, "cat >/dev/null; cat <&1 >/dev/null; exit %d\n" % code))
     assert ended.returncode == want
     assert ended.stderr.decode() == ("qmail-inject: fatal: %s\n" % text if text else "")
 
 
-@pytest.mark.parametrize("fd", [4, 6])
-@pytest.mark.parametrize("code", [82, 88])
-@pytest.mark.parametrize("words, want, text", [
+WORDS = [
     ("Dno spam please (#5.7.1)", 100, "no spam please (#5.7.1)"),
     ("Zlater", 111, "later"),
     ("?odd", 111, "odd"),
@@ -236,7 +252,13 @@ def test_codes_of_another_program(home, code, want, text):
     ("", 111, "qq temporary problem (#4.3.0)"),
     ("D", 111, "qq temporary problem (#4.3.0)"),
     ("DX", 111, "qq temporary problem (#4.3.0)"),
-])
+]
+
+
+@pytest.mark.parametrize("fd", [4, 6])
+@pytest.mark.parametrize("code", [82, 88])
+@pytest.mark.parametrize("words, want, text", WORDS,
+                         ids=[row[0][:20] or "none" for row in WORDS])
 def test_custom_words(home, fd, code, words, want, text):
     ended = inject(home, script(
         home, "cat >/dev/null; cat <&1 >/dev/null; printf '%s' >&%d; exit %d\n" % (words, fd, code)))
