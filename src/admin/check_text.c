@@ -21,6 +21,9 @@ enum kind {
 	PATTERNS, /* regular expressions */
 	SERVERS,
 	ROUTES,
+	QMTP_ROUTES,
+	ADDRESSES,
+	RANGES, /* of addresses */
 	VIRTUALS,
 };
 
@@ -63,11 +66,15 @@ static const struct setting settings[] = {
     {"locals", HOSTS, "no host's mail is delivered here", NULL},
     {"maxrcpt", NUMBER, NULL, NULL},
     {"me", HOST, "this host has no name, and most programs need one", NULL},
+    {"moreipme", RANGES, NULL, NULL},
     {"morercpthosts", SUFFIXES, NULL, NULL},
     {"morevalidrcptto", SENDERS, NULL, NULL},
+    {"notipme", RANGES, NULL, NULL},
+    {"outgoingip", ADDRESSES, NULL, NULL},
     {"percenthack", HOSTS, NULL, NULL},
     {"plusdomain", HOST, "host names that end in + end in a dot", NULL},
     {"qmqpservers", SERVERS, "qmail-qmqpc has no server to hand mail to", NULL},
+    {"qmtproutes", QMTP_ROUTES, NULL, NULL},
     {"queuelifetime", NUMBER, NULL,
 	"what cannot be delivered at once is returned"},
     {"rcpthosts", SUFFIXES, "SMTP takes mail for no domain at all", NULL},
@@ -340,8 +347,11 @@ judge_pair(const struct file *file, size_t number, struct span line)
 		return;
 	}
 	value = span_from(line, at + 1);
-	if (file->setting->kind == ROUTES) {
-		if (route_parse(value, &parsed) == -1)
+	if (file->setting->kind == ROUTES ||
+	    file->setting->kind == QMTP_ROUTES) {
+		if ((file->setting->kind == ROUTES
+			    ? route_parse(value, &parsed)
+			    : route_parse_qmtp(value, &parsed)) == -1)
 			check_report_add(file->report, route, file->path,
 			    number, "%s is no relay", quote_span(value));
 	} else if (span_find(value, '@') != SPAN_NONE ||
@@ -349,6 +359,26 @@ judge_pair(const struct file *file, size_t number, struct span line)
 		check_report_add(file->report, prefix, file->path, number,
 		    "%s is an odd user", quote_span(value));
 	}
+}
+
+static void
+judge_address(const struct file *file, size_t number, struct span line)
+{
+	static const struct check_advice address = {
+	    "all remote mail is deferred", "write IP addresses, one a line"};
+	static const struct check_advice range = {"all remote mail is deferred",
+	    "write IP or IP/BITS or IP/MASK, one a line"};
+	struct ip_range parsed;
+	struct ip ip;
+
+	if (file->setting->kind == ADDRESSES &&
+	    ip_parse_literal(line, &ip) == -1)
+		check_report_add(file->report, address, file->path, number,
+		    "%s is no IP address", quote_span(line));
+	if (file->setting->kind == RANGES &&
+	    ip_range_parse(line, &parsed) == -1)
+		check_report_add(file->report, range, file->path, number,
+		    "%s is no range of IP addresses", quote_span(line));
 }
 
 static void
@@ -376,6 +406,10 @@ judge_line(const struct file *file, size_t number, struct span line)
 		break;
 	case SERVERS:
 		judge_server(file, number, line);
+		break;
+	case ADDRESSES:
+	case RANGES:
+		judge_address(file, number, line);
 		break;
 	default:
 		judge_pair(file, number, line);

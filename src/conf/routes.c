@@ -1,19 +1,19 @@
 #include "conf/routes.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #include "base/num.h"
 
-/* ":port" or nothing. 0, or -1. */
+/* ":port" or nothing; signs: what may be there for the colon. 0, or -1. */
 static int
-parse_port(struct span text, unsigned *port)
+parse_port(struct span text, const char *signs, unsigned *port)
 {
 	uint64_t number;
 
-	*port = ROUTES_PORT;
 	if (text.len == 0)
 		return 0;
-	if (text.s[0] != ':')
+	if (text.s[0] == '\0' || strchr(signs, text.s[0]) == NULL)
 		return -1;
 	text = span_from(text, 1);
 	if (text.len == 0)
@@ -24,10 +24,10 @@ parse_port(struct span text, unsigned *port)
 	return 0;
 }
 
-int
-route_parse(struct span value, struct route *route)
+static int
+parse(struct span value, const char *signs, unsigned port, struct route *route)
 {
-	struct route found = {.port = ROUTES_PORT};
+	struct route found = {.port = port};
 	size_t end;
 
 	if (value.len > 0 && value.s[0] == '[') {
@@ -36,9 +36,11 @@ route_parse(struct span value, struct route *route)
 			return -1;
 		end++;
 	} else {
-		end = span_find(value, ':');
-		if (end == SPAN_NONE)
-			end = value.len;
+		for (end = 0; end < value.len; end++) {
+			if (value.s[end] != '\0' &&
+			    strchr(signs, value.s[end]) != NULL)
+				break;
+		}
 	}
 	found.relay = span_until(value, end);
 	for (size_t i = 0; i < end; i++) {
@@ -47,7 +49,26 @@ route_parse(struct span value, struct route *route)
 		if ((unsigned char)value.s[i] <= ' ' || value.s[i] == '|')
 			return -1;
 	}
-	if (parse_port(span_from(value, end), &found.port) == -1)
+	if (parse_port(span_from(value, end), signs, &found.port) == -1)
+		return -1;
+	*route = found;
+	return 0;
+}
+
+int
+route_parse(struct span value, struct route *route)
+{
+	return parse(value, ":", ROUTES_PORT, route);
+}
+
+int
+route_parse_qmtp(struct span value, struct route *route)
+{
+	struct route found;
+
+	/* A plain text to the port of TLS would at best be refused. */
+	if (parse(value, ":;", ROUTES_QMTP_PORT, &found) == -1 ||
+	    found.port == ROUTES_QMTPS_PORT)
 		return -1;
 	*route = found;
 	return 0;
@@ -63,4 +84,17 @@ route_find(
 	if (!control_find_domain(table, domain, true, &value))
 		return 0;
 	return route_parse(value, route);
+}
+
+int
+route_find_qmtp(
+    const struct control_table *table, struct span domain, struct route *route)
+{
+	struct span value;
+
+	if (!control_find_domain(table, domain, true, &value))
+		return 0;
+	if (route_parse_qmtp(value, route) == -1)
+		return -1;
+	return route->relay.len > 0;
 }

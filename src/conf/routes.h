@@ -1,9 +1,12 @@
 /*
- * routes - control/smtproutes: which relay takes the mail for a domain
+ * routes - control/smtproutes and control/qmtproutes: which relay takes the
+ *          mail for a domain
  *
  * Lines "domain:relay", "domain:relay:port", ".domain:..." for all below it,
  * ":relay" for everything. A relay is a name, an IPv4 address, or either kind
- * of IP address in brackets. An empty relay means: by MX. The parser is pure.
+ * of IP address in brackets. An empty relay means: by MX; in qmtproutes: not
+ * by that file. There the port may also follow a semicolon, and is not that of
+ * QMTP over TLS. The parser is pure.
  */
 #ifndef CONF_ROUTES_H
 #define CONF_ROUTES_H
@@ -16,6 +19,8 @@
 
 enum {
 	ROUTES_PORT = 25, /* where no line says otherwise */
+	ROUTES_QMTP_PORT = 209,
+	ROUTES_QMTPS_PORT = 6209, /* TLS from the first byte: not ours */
 };
 
 struct route {
@@ -35,6 +40,14 @@ MUST_USE int route_parse(struct span value, struct route *route);
  * one *route is by MX at port 25. Returns 0, or -1 if the line makes no sense.
  */
 MUST_USE int route_find(
+    const struct control_table *table, struct span domain, struct route *route);
+
+/* The same for a value of control/qmtproutes, also "relay;port". */
+MUST_USE int route_parse_qmtp(struct span value, struct route *route);
+
+/* Looks up domain in control/qmtproutes. 1 with *route, 0 if there is no line
+   or its relay is empty, -1 if it makes no sense. */
+MUST_USE int route_find_qmtp(
     const struct control_table *table, struct span domain, struct route *route);
 
 #endif

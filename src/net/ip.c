@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/num.h"
 
 static const unsigned char mapped_prefix[12] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -149,11 +150,93 @@ ip_own_load(struct ip_own *own)
 	return 0;
 }
 
+/* Sets the first bits of mask. 0, or -1 if there are not so many. */
+static int
+set_bits(struct ip_range *range, uint64_t bits)
+{
+	if (bits > (range->ip.version == 4 ? 32 : 128))
+		return -1;
+	for (size_t i = 0; i < bits; i++)
+		range->mask[i / 8] |= (unsigned char)(0x80 >> i % 8);
+	return 0;
+}
+
+int
+ip_range_parse(struct span text, struct ip_range *range)
+{
+	size_t slash = span_find(text, '/');
+	struct span rest;
+	struct ip mask;
+	uint64_t bits;
+
+	*range = (struct ip_range){.ip = {0}};
+	if (ip_parse_literal(
+		slash == SPAN_NONE ? text : span_until(text, slash),
+		&range->ip) == -1)
+		return -1;
+	if (slash == SPAN_NONE)
+		return set_bits(range, range->ip.version == 4 ? 32 : 128);
+	rest = span_from(text, slash + 1);
+	if (num_parse_u64(rest, &bits) == 0)
+		return set_bits(range, bits);
+	if (ip_parse(rest, &mask) == -1 || mask.version != range->ip.version)
+		return -1;
+	memcpy(range->mask, mask.bytes, sizeof(range->mask));
+	return 0;
+}
+
+bool
+ip_range_has(const struct ip_range *range, const struct ip *ip)
+{
+	if (ip->version != range->ip.version)
+		return false;
+	for (size_t i = 0; i < sizeof(range->mask); i++) {
+		if ((ip->bytes[i] ^ range->ip.bytes[i]) & range->mask[i])
+			return false;
+	}
+	return true;
+}
+
+int
+ip_own_add(
+    struct ip_own *own, bool not_own, const struct span *lines, size_t count)
+{
+	struct ip_range *ranges;
+
+	if (count == 0)
+		return 0;
+	ranges = mem_try_resize(
+	    own->ranges, own->range_count + count, sizeof(*ranges));
+	if (ranges == NULL)
+		return -1;
+	own->ranges = ranges;
+	for (size_t i = 0; i < count; i++) {
+		if (ip_range_parse(lines[i], &ranges[own->range_count]) == -1) {
+			errno = EINVAL;
+			return -1;
+		}
+		own->range_count++;
+		own->more_count += !not_own;
+	}
+	return 0;
+}
+
 void
 ip_own_free(struct ip_own *own)
 {
 	free(own->ips);
+	free(own->ranges);
 	*own = (struct ip_own)IP_OWN_INIT;
+}
+
+static bool
+is_in_ranges(const struct ip *ip, const struct ip_range *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (ip_range_has(&ranges[i], ip))
+			return true;
+	}
+	return false;
 }
 
 bool
@@ -161,6 +244,10 @@ ip_is_own(const struct ip *ip, const struct ip_own *own)
 {
 	static const unsigned char zero[16];
 
+	if (own->range_count > own->more_count &&
+	    is_in_ranges(ip, own->ranges + own->more_count,
+		own->range_count - own->more_count))
+		return false;
 	if (ip->version == 4 && (ip->bytes[0] == 0 || ip->bytes[0] == 127))
 		return true;
 	if (ip->version == 6 && memcmp(ip->bytes, zero, 15) == 0 &&
@@ -170,5 +257,5 @@ ip_is_own(const struct ip *ip, const struct ip_own *own)
 		if (ip_is_equal(ip, &own->ips[i]))
 			return true;
 	}
-	return false;
+	return is_in_ranges(ip, own->ranges, own->more_count);
 }

@@ -16,6 +16,21 @@ enum {
 	TIMEOUT_MAX_S = 86400,
 };
 
+/* Where the mail for a host goes. */
+struct plan {
+	struct route route;
+	bool by_qmtp; /* only: qmtproutes says so */
+	struct mx_targets targets;
+};
+
+/* What is delivered. */
+struct mail {
+	struct span sender;
+	struct message *message;
+	bool fits_qmtp; /* then size_bytes is known */
+	uint64_t size_bytes;
+};
+
 /* ---- settings ------------------------------------------------------------ */
 
 /* A control file with seconds; 0 is 1. 0, or -1. */
@@ -55,15 +70,63 @@ has_path_breaker(struct span address)
 	    span_find(domain, '>') != SPAN_NONE;
 }
 
+/* control/outgoingip. 0, or -1. */
+static int
+load_outgoing(struct outgoing *outgoing)
+{
+	struct control_table lines = CONTROL_TABLE_INIT;
+	int result = control_list("control/outgoingip", &lines);
+
+	for (size_t i = 0; result == 1 && i < lines.entry_count; i++) {
+		if (outgoing_add(outgoing, lines.lines[i]) == -1)
+			result = -1;
+	}
+	control_table_free(&lines);
+	return result == -1 ? -1 : 0;
+}
+
+/* control/moreipme or control/notipme. 0, or -1. */
+static int
+load_own(struct ip_own *own, const char *path, bool not_own)
+{
+	struct control_table lines = CONTROL_TABLE_INIT;
+	int result = control_list(path, &lines);
+
+	if (result == 1)
+		result =
+		    ip_own_add(own, not_own, lines.lines, lines.entry_count);
+	control_table_free(&lines);
+	return result == -1 ? -1 : 0;
+}
+
+static const char *
+load_addresses(struct delivery *delivery)
+{
+	if (load_outgoing(&delivery->outgoing) == -1)
+		return "Unable to read or understand control/outgoingip.";
+	if (ip_own_load(&delivery->own) == -1)
+		return "Unable to list my addresses.";
+	if (load_own(&delivery->own, "control/moreipme", false) == -1)
+		return "Unable to read or understand control/moreipme.";
+	if (load_own(&delivery->own, "control/notipme", true) == -1)
+		return "Unable to read or understand control/notipme.";
+	return NULL;
+}
+
 const char *
 delivery_load(struct delivery *delivery)
 {
+	const char *trouble;
 	unsigned timeout_s;
 
 	*delivery = (struct delivery){.helohost = STR_INIT,
 	    .routes = CONTROL_TABLE_INIT,
+	    .qmtp_routes = CONTROL_TABLE_INIT,
+	    .outgoing = OUTGOING_INIT,
+	    .own = IP_OWN_INIT,
 	    .host = STR_INIT};
 	smtp_client_init(&delivery->client, TIMEOUT_REMOTE_S);
+	qmtp_client_init(&delivery->qmtp, TIMEOUT_REMOTE_S);
 	if (control_line_default_me(
 		"control/helohost", NULL, &delivery->helohost) != 1)
 		return "Unable to read control/me and control/helohost.";
@@ -71,15 +134,18 @@ delivery_load(struct delivery *delivery)
 		return "Unable to use control/helohost: it has a line end.";
 	if (control_map("control/smtproutes", &delivery->routes) == -1)
 		return "Unable to read control/smtproutes.";
+	if (control_map("control/qmtproutes", &delivery->qmtp_routes) == -1)
+		return "Unable to read control/qmtproutes.";
 	if (load_seconds("control/timeoutconnect", TIMEOUT_CONNECT_S,
 		&delivery->timeout_connect_s) == -1)
 		return "Unable to read control/timeoutconnect.";
 	if (load_seconds(
 		"control/timeoutremote", TIMEOUT_REMOTE_S, &timeout_s) == -1)
 		return "Unable to read control/timeoutremote.";
-	delivery->client.timeout_s = timeout_s;
-	if (ip_own_load(&delivery->own) == -1)
-		return "Unable to list my addresses.";
+	delivery->client.timeout_s = delivery->qmtp.timeout_s = timeout_s;
+	trouble = load_addresses(delivery);
+	if (trouble != NULL)
+		return trouble;
 	delivery->dns = dns_open();
 	if (delivery->dns == NULL)
 		return errno == EINVAL ? "Unable to understand DNSCACHEIP."
@@ -91,9 +157,11 @@ void
 delivery_free(struct delivery *delivery)
 {
 	smtp_client_free(&delivery->client);
+	qmtp_client_free(&delivery->qmtp);
 	dns_close(delivery->dns);
 	ip_own_free(&delivery->own);
 	control_table_free(&delivery->routes);
+	control_table_free(&delivery->qmtp_routes);
 	str_free(&delivery->helohost);
 	str_free(&delivery->host);
 }
@@ -142,10 +210,38 @@ say_no_target(enum mx_status status, struct span name, struct verdict *verdict)
 	}
 }
 
-/* Finds addresses and port. 0, or -1 with the verdict set. */
+/* The line of qmtproutes, else that of smtproutes, which may be none. 0, or -1
+   with the verdict set. */
 static int
-find_targets(struct delivery *delivery, struct span host,
-    struct mx_targets *targets, unsigned *port, struct verdict *verdict)
+find_route(struct delivery *delivery, struct span host, struct plan *plan,
+    struct verdict *verdict)
+{
+	const char *trouble = NULL;
+
+	switch (route_find_qmtp(&delivery->qmtp_routes, host, &plan->route)) {
+	case 1:
+		plan->by_qmtp = true;
+		break;
+	case 0:
+		if (route_find(&delivery->routes, host, &plan->route) == -1)
+			trouble = "Unable to understand the line of "
+				  "control/smtproutes for ";
+		break;
+	default:
+		trouble = "Unable to understand the line of "
+			  "control/qmtproutes for ";
+		break;
+	}
+	if (trouble == NULL)
+		return 0;
+	verdict_set_name(verdict, 'Z', trouble, host, ". (#4.3.0)");
+	return -1;
+}
+
+/* Finds route and addresses. 0, or -1 with the verdict set. */
+static int
+find_targets(struct delivery *delivery, struct span host, struct plan *plan,
+    struct verdict *verdict)
 {
 	struct mx_source source = {
 	    .ask = ask_dns,
@@ -155,21 +251,14 @@ find_targets(struct delivery *delivery, struct span host,
 	    .seed = (unsigned)clock_mono_ms() ^ (unsigned)getpid() << 12,
 	};
 	enum mx_status status;
-	struct route route;
 
-	if (route_find(&delivery->routes, host, &route) == -1) {
-		verdict_set_name(verdict, 'Z',
-		    "Unable to understand the line of control/smtproutes "
-		    "for ",
-		    host, ". (#4.3.0)");
+	if (find_route(delivery, host, plan, verdict) == -1)
 		return -1;
-	}
-	*port = route.port;
-	if (route.relay.len > 0) {
-		status = mx_find_relay(&source, route.relay, targets);
-		host = route.relay;
+	if (plan->route.relay.len > 0) {
+		host = plan->route.relay;
+		status = mx_find_relay(&source, host, &plan->targets);
 	} else {
-		status = mx_find(&source, host, targets);
+		status = mx_find(&source, host, &plan->targets);
 	}
 	say_no_target(status, host, verdict);
 	return status == MX_FOUND ? 0 : -1;
@@ -189,35 +278,91 @@ connect_target(const struct delivery *delivery, const struct ip *ip,
 	if (tcpto_is_dead(ip, &known))
 		return -1;
 	++*tries;
-	fd = connect_tcp(ip, port, delivery->timeout_connect_s);
+	fd = outgoing_connect(
+	    &delivery->outgoing, ip, port, delivery->timeout_connect_s);
 	tcpto_note(ip, known, fd == -1 && errno == ETIMEDOUT);
 	return fd;
 }
 
-/* Tries addresses until the verdict is a server's last word. */
-static void
-try_targets(struct delivery *delivery, const struct mx_targets *targets,
-    unsigned port, struct span sender, struct message *message,
+/* The same for QMTP where SMTP is there as well: a wall around this port says
+   nothing about the host, so that tcpto does not hear of it. */
+static int
+connect_switched(const struct delivery *delivery, const struct ip *ip)
+{
+	unsigned timeout_s = delivery->timeout_connect_s;
+	bool known;
+
+	if (tcpto_is_dead(ip, &known))
+		return -1;
+	if (timeout_s > DELIVERY_QMTP_CONNECT_S)
+		timeout_s = DELIVERY_QMTP_CONNECT_S;
+	return outgoing_connect(
+	    &delivery->outgoing, ip, ROUTES_QMTP_PORT, timeout_s);
+}
+
+/* Hands the message to the connected socket fd. */
+static enum smtp_outcome
+try_qmtp(struct delivery *delivery, int fd, const struct ip *ip,
+    const struct mail *mail, struct verdict *verdict)
+{
+	qmtp_client_open(&delivery->qmtp, fd, ip);
+	return qmtp_client_send(&delivery->qmtp, mail->sender, mail->message,
+	    mail->size_bytes, verdict);
+}
+
+static enum smtp_outcome
+try_smtp(struct delivery *delivery, int fd, const struct ip *ip,
+    const struct mail *mail, struct verdict *verdict)
+{
+	struct smtp_client *client = &delivery->client;
+
+	if (smtp_client_open(
+		client, fd, ip, str_span(&delivery->helohost), verdict) == -1)
+		return SMTP_TRY_NEXT;
+	return smtp_client_send(client, mail->sender, mail->message, verdict);
+}
+
+/* One address, first by QMTP if its exchanger says that it speaks that. */
+static enum smtp_outcome
+try_target(struct delivery *delivery, const struct plan *plan,
+    const struct mx_target *target, const struct mail *mail, unsigned *tries,
     struct verdict *verdict)
 {
+	const struct ip *ip = &target->ip;
+	int fd;
+
+	if (!plan->by_qmtp && mx_is_qmtp(target->preference) &&
+	    mail->fits_qmtp) {
+		fd = connect_switched(delivery, ip);
+		if (fd != -1 &&
+		    try_qmtp(delivery, fd, ip, mail, verdict) == SMTP_DECIDED)
+			return SMTP_DECIDED;
+	}
+	fd = connect_target(delivery, ip, plan->route.port, tries);
+	if (fd == -1)
+		return SMTP_TRY_NEXT;
+	return plan->by_qmtp ? try_qmtp(delivery, fd, ip, mail, verdict)
+			     : try_smtp(delivery, fd, ip, mail, verdict);
+}
+
+/* Tries addresses until the verdict is a server's last word. */
+static void
+try_targets(struct delivery *delivery, const struct plan *plan,
+    const struct mail *mail, struct verdict *verdict)
+{
 	int64_t end_ms = clock_mono_ms() + (int64_t)DELIVERY_SEARCH_S * 1000;
-	struct smtp_client *client = &delivery->client;
 	unsigned tries = 0;
 
 	verdict_set(verdict, 'Z',
-	    "Sorry, I wasn't able to establish an SMTP connection. (#4.4.1)");
-	for (size_t i = 0; i < targets->count &&
+	    plan->by_qmtp ? "Sorry, I wasn't able to establish a QMTP "
+			    "connection. (#4.4.1)"
+			  : "Sorry, I wasn't able to establish an SMTP "
+			    "connection. (#4.4.1)");
+	for (size_t i = 0; i < plan->targets.count &&
 	     tries < DELIVERY_CONNECTS_MAX && clock_mono_ms() < end_ms;
 	     i++) {
-		const struct ip *ip = &targets->list[i].ip;
-		int fd = connect_target(delivery, ip, port, &tries);
-
-		if (fd == -1)
-			continue;
-		if (smtp_client_open(client, fd, ip,
-			str_span(&delivery->helohost), verdict) == 0 &&
-		    smtp_client_send(client, sender, message, verdict) ==
-			SMTP_DECIDED)
+		if (try_target(delivery, plan, &plan->targets.list[i], mail,
+			&tries, verdict) == SMTP_DECIDED)
 			return;
 	}
 }
@@ -260,13 +405,55 @@ check_addresses(struct span sender, struct verdict *verdict)
 	return good > 0;
 }
 
+/* QMTP says how long a message is before it sends it. 0, or -1 with the
+   verdict set. */
+static int
+measure(const struct plan *plan, struct mail *mail, struct verdict *verdict)
+{
+	bool wanted = plan->by_qmtp;
+
+	for (size_t i = 0; i < plan->targets.count; i++)
+		wanted = wanted || mx_is_qmtp(plan->targets.list[i].preference);
+	if (!wanted)
+		return 0;
+	if (message_size(mail->message, QMTP_MESSAGE_MAX, &mail->size_bytes) ==
+	    0) {
+		mail->fits_qmtp = true;
+		return 0;
+	}
+	if (errno != EFBIG)
+		verdict_set(
+		    verdict, 'Z', "Unable to read the message. (#4.3.0)");
+	else if (!plan->by_qmtp && mail->message->is_file)
+		return 0; /* by SMTP then */
+	else
+		verdict_set(verdict, 'D',
+		    "Sorry, the message is too large for QMTP. (#5.3.4)");
+	return -1;
+}
+
+/* Over the connection that is open, if there is one. */
+static enum smtp_outcome
+try_open(struct delivery *delivery, struct mail *mail, struct verdict *verdict)
+{
+	if (delivery->client.is_open)
+		return smtp_client_send(
+		    &delivery->client, mail->sender, mail->message, verdict);
+	if (delivery->qmtp.is_open &&
+	    message_size(mail->message, QMTP_MESSAGE_MAX, &mail->size_bytes) ==
+		0)
+		return qmtp_client_send(&delivery->qmtp, mail->sender,
+		    mail->message, mail->size_bytes, verdict);
+	return SMTP_TRY_NEXT;
+}
+
 void
 delivery_run(struct delivery *delivery, struct span host, struct span sender,
     int fd, struct verdict *verdict)
 {
 	struct message message;
-	struct mx_targets targets;
-	unsigned port;
+	struct mail mail = {.sender = sender, .message = &message};
+	struct plan plan = {.by_qmtp = false};
 
 	if (!check_addresses(sender, verdict))
 		return;
@@ -275,17 +462,18 @@ delivery_run(struct delivery *delivery, struct span host, struct span sender,
 		delivery_finish(delivery);
 	str_copy(&delivery->host, host);
 	/* a server may have closed while nobody needed it: then once more */
-	if (delivery->client.is_open &&
-	    smtp_client_send(&delivery->client, sender, &message, verdict) ==
-		SMTP_DECIDED)
-		return;
-	if (find_targets(delivery, host, &targets, &port, verdict) == 0)
-		try_targets(
-		    delivery, &targets, port, sender, &message, verdict);
+	if (try_open(delivery, &mail, verdict) == SMTP_TRY_NEXT) {
+		delivery_finish(delivery);
+		if (find_targets(delivery, host, &plan, verdict) == 0 &&
+		    measure(&plan, &mail, verdict) == 0)
+			try_targets(delivery, &plan, &mail, verdict);
+	}
+	message_free(&message);
 }
 
 void
 delivery_finish(struct delivery *delivery)
 {
 	smtp_client_quit(&delivery->client);
+	qmtp_client_close(&delivery->qmtp);
 }

@@ -12,6 +12,8 @@
 #include "conf/control.h"
 #include "net/dns.h"
 #include "net/ip.h"
+#include "net/outgoing.h"
+#include "remote/qmtp_client.h"
 #include "remote/smtp_client.h"
 #include "remote/verdict.h"
 
@@ -20,16 +22,21 @@ enum {
 	   ones are */
 	DELIVERY_CONNECTS_MAX = 20,
 	DELIVERY_SEARCH_S = 1800,
+	/* to connect by QMTP where SMTP is there as well, or
+	   control/timeoutconnect if that is less */
+	DELIVERY_QMTP_CONNECT_S = 10,
 };
 
 struct delivery {
 	struct str helohost;
-	struct control_table routes;
+	struct control_table routes, qmtp_routes;
 	unsigned timeout_connect_s;
+	struct outgoing outgoing;
 	struct ip_own own;
 	struct dns *dns;
 	struct smtp_client client;
-	struct str host; /* that the client is connected for */
+	struct qmtp_client qmtp;
+	struct str host; /* that one of the clients is connected for */
 };
 
 /* Reads the control files of the current directory. NULL, or what is wrong:
@@ -44,7 +51,7 @@ void delivery_free(struct delivery *delivery);
  */
 void delivery_run(struct delivery *delivery, struct span host,
     struct span sender, int fd, struct verdict *verdict);
-/* Ends an open connection with QUIT. */
+/* Ends an open connection; by SMTP with QUIT. */
 void delivery_finish(struct delivery *delivery);
 
 #endif

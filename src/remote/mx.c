@@ -6,6 +6,13 @@
 
 #include "base/clock.h"
 
+enum {
+	MXPS_FIRST = 12800,
+	MXPS_LAST = 13055,
+	MXPS_RANK = 16,
+	MXPS_QMTP = 1,
+};
+
 /* ---- order --------------------------------------------------------------- */
 
 static uint32_t
@@ -49,6 +56,13 @@ mx_sort(struct dns_records *records, unsigned seed)
 		}
 		start = end;
 	}
+}
+
+bool
+mx_is_qmtp(unsigned preference)
+{
+	return preference >= MXPS_FIRST && preference <= MXPS_LAST &&
+	    (preference - MXPS_FIRST) % MXPS_RANK == MXPS_QMTP;
 }
 
 /* ---- addresses of one host ----------------------------------------------- */

@@ -1,6 +1,7 @@
 /*
  * mx - which addresses take the mail for a host, in the order to try them
- * Source: RFC 5321 section 5.1, RFC 7505 (null MX).
+ * Source: RFC 5321 section 5.1, RFC 7505 (null MX); D. J. Bernstein, "Mail
+ *         Exchanger Protocol Switch" (MXPS).
  *
  * Mail exchangers by preference, at random within one preference; of each its
  * IPv6 and IPv4 addresses in turn, IPv6 first if there is a route. If one of
@@ -63,6 +64,13 @@ MUST_USE enum mx_status mx_find(const struct mx_source *source,
    machine. */
 MUST_USE enum mx_status mx_find_relay(const struct mx_source *source,
     struct span relay, struct mx_targets *targets);
+
+/*
+ * True if an exchanger with this preference says by it that it speaks QMTP: of
+ * 12800 to 13055 each sixteen in a row are one rank, of which the first number
+ * stands for SMTP and the second for QMTP.
+ */
+bool mx_is_qmtp(unsigned preference);
 
 /* Sorts by preference, at random within one. Exposed for tests. */
 void mx_sort(struct dns_records *records, unsigned seed);

@@ -1,5 +1,5 @@
 /*
- * qmail-remote - deliver a message to other hosts by SMTP
+ * qmail-remote - deliver a message to other hosts by SMTP or QMTP
  * Runs as: qmailr             Trusts: its arguments or jobs; no server
  * Reads:   fd 0 (the message, or with -w jobs), control/, run/tcpto
  * Writes:  fd 1 (records), run/tcpto, the network

@@ -127,35 +127,56 @@ smtp_stream_write(
 	return 0;
 }
 
+struct span
+smtp_stream_input(const struct smtp_stream *stream)
+{
+	return (struct span){
+	    stream->in + stream->in_start, stream->in_end - stream->in_start};
+}
+
+void
+smtp_stream_skip(struct smtp_stream *stream, size_t len)
+{
+	stream->in_start += len;
+}
+
+int
+smtp_stream_fill(struct smtp_stream *stream, int64_t deadline_ms)
+{
+	if (stream->eof) {
+		errno = ECONNRESET;
+		return -1;
+	}
+	if (wait_events(stream->fd, POLLIN, deadline_ms) == -1 ||
+	    take_input(stream) == -1)
+		return -1;
+	/* a flood keeps poll from ever timing out */
+	if (clock_mono_ms() > deadline_ms) {
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	return 0;
+}
+
 int
 smtp_stream_reply(
     struct smtp_stream *stream, struct smtp_reply *reply, int64_t deadline_ms)
 {
 	smtp_reply_reset(reply);
 	for (;;) {
-		struct span have = {stream->in + stream->in_start,
-		    stream->in_end - stream->in_start};
+		struct span have = smtp_stream_input(stream);
+		size_t len = have.len;
 		enum smtp_reply_event event = smtp_reply_feed(reply, &have);
 
-		stream->in_start = stream->in_end - have.len;
+		smtp_stream_skip(stream, len - have.len);
 		if (event == SMTP_REPLY_DONE)
 			return 0;
 		if (event == SMTP_REPLY_BROKEN) {
 			errno = EPROTO;
 			return -1;
 		}
-		if (stream->eof) {
-			errno = ECONNRESET;
+		if (smtp_stream_fill(stream, deadline_ms) == -1)
 			return -1;
-		}
-		if (wait_events(stream->fd, POLLIN, deadline_ms) == -1 ||
-		    take_input(stream) == -1)
-			return -1;
-		/* a flood keeps poll from ever timing out */
-		if (clock_mono_ms() > deadline_ms) {
-			errno = ETIMEDOUT;
-			return -1;
-		}
 	}
 }
 

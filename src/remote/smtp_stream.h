@@ -1,5 +1,6 @@
 /*
- * smtp_stream - a socket to a server: buffered, each wait under a deadline
+ * smtp_stream - a socket to a server: buffered, each wait under a deadline;
+ *               used for SMTP and QMTP
  *
  * Deadlines are absolute, in clock_mono_ms; so a server that sends or takes a
  * byte now and then cannot stretch them. While it writes it also reads, so
@@ -36,6 +37,13 @@ void smtp_stream_close(struct smtp_stream *stream);
 MUST_USE int smtp_stream_write(
     struct smtp_stream *stream, struct span bytes, int64_t deadline_ms);
 MUST_USE int smtp_stream_flush(struct smtp_stream *stream, int64_t deadline_ms);
+/* What has arrived and is not used yet; smtp_stream_skip uses up len bytes of
+   it. Valid until the next call. */
+struct span smtp_stream_input(const struct smtp_stream *stream);
+void smtp_stream_skip(struct smtp_stream *stream, size_t len);
+/* Waits for more input, of which all that came before was used. 0; or -1:
+   ETIMEDOUT, ECONNRESET (also for an orderly end). */
+MUST_USE int smtp_stream_fill(struct smtp_stream *stream, int64_t deadline_ms);
 /*
  * Reads one reply. 0; or -1: ETIMEDOUT, ECONNRESET (also for an orderly end)
  * or EPROTO if it is no reply at all (then reply->text shows what it was).

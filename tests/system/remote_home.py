@@ -70,7 +70,7 @@ class RawServer:
     first with number 0, and may do with it what it likes."""
 
     def __init__(self, handler, host="127.0.0.1", port=0):
-        self.handler, self.connections = handler, 0
+        self.handler, self.connections, self.clients = handler, 0, []
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.socket(family)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -85,7 +85,8 @@ class RawServer:
     def _accept(self):
         with contextlib.suppress(OSError):
             while True:
-                client, _ = self.listener.accept()
+                client, address = self.listener.accept()
+                self.clients.append(address[0])
                 number, self.connections = self.connections, self.connections + 1
                 threading.Thread(
                     target=self._serve, args=(client, number), daemon=True).start()

@@ -8,9 +8,10 @@ namespace's user may bind port 25. The scenario is data:
 
     {"home": path, "program": path, "zone": {...as in dns_server...},
      "servers": {"10.9.0.1": "good", "10.9.0.2": "421"}, "own": ["10.8.0.1"],
-     "host": "d.example", "ipv6": true}
+     "host": "d.example", "ipv6": true, "control": {"name": "text"}}
 
-A server is "good" or sends its text as greeting and hangs up. The result has
+A server is "good" or sends its text as greeting and hangs up. "10.9.0.1 209"
+is one at another port; "qmtp" takes a message by QMTP, "qmtp D" refuses it. The result has
 the records, the number of connections of each server, and the DNS queries.
 """
 
@@ -44,6 +45,21 @@ def run(scenario, timeout=60):
     return json.loads(done.stdout)
 
 
+def qmtp_server(what):
+    """Answers one message to one recipient."""
+    letter = what.removeprefix("qmtp").strip() or "K"
+
+    def handle(client, _):
+        with client.makefile("rb") as stream:
+            for _part in range(3):
+                digits = b"".join(iter(lambda: stream.read(1), b":"))
+                stream.read(int(digits) + 1)
+            answer = letter.encode() + b"by qmtp"
+            client.sendall(b"%d:%s," % (len(answer), answer))
+            stream.read(1)
+    return handle
+
+
 def inside(scenario):
     sys.path.insert(0, str(Path(__file__).parent))
     from dns_server import DnsServer
@@ -60,16 +76,21 @@ def inside(scenario):
         ip("address", "add", address, "dev", "lo")
     good = script(b"220 x\r\n", b"250 x\r\n", b"250 ok\r\n", b"250 ok\r\n",
                   b"354 go\r\n", b"BODY250 taken\r\n", b"")
-    servers = {
-        host: RawServer(good if what == "good" else
-                        script(what.encode() + b"\r\n", b""), host, 25)
-        for host, what in scenario["servers"].items()}
+    servers = {}
+    for where, what in scenario["servers"].items():
+        host, _, port = where.partition(" ")
+        handler = (good if what == "good" else
+                   qmtp_server(what) if what.startswith("qmtp") else
+                   script(what.encode() + b"\r\n", b""))
+        servers[where] = RawServer(handler, host, int(port or 25))
     dns = DnsServer(scenario["zone"])
     home = Home(Path(scenario["home"]))
+    for name, text in scenario.get("control", {}).items():
+        home.control(name, text)
     home.env["DNSCACHEIP"] = dns.address
     Home.program = scenario["program"]
     records = home.run(scenario.get("host", "d.example"), "s@me.example", "r@d.example")
-    return {"records": records, "queries": dns.queries,
+    return {"records": records, "clients": {h: s.clients for h, s in servers.items()}, "queries": dns.queries,
             "connections": {h: s.connections for h, s in servers.items()}}
 
 

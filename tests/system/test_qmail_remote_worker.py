@@ -1,84 +1,14 @@
 """qmail-remote -w: jobs over a socket, one connection for many messages."""
 
-import array
-import contextlib
-import os
-import socket
-import subprocess
-
 import pytest
 
 import lib
 from lib import DROP
-from remote_home import TIMEOUT_S, Home, RawServer
+from remote_home import Home, RawServer
+from remote_worker import Worker
 
 IP = "127.0.0.1"
 TAKEN = ("K", f"{IP} accepted message.\nRemote host said: 250 taken\n")
-
-
-def netstring(data):
-    return b"%d:%s," % (len(data), data)
-
-
-def netstrings(packet):
-    found = []
-    while packet:
-        length, _, rest = packet.partition(b":")
-        found.append(rest[:int(length)])
-        packet = rest[int(length) + 1:]
-    return found
-
-
-class Worker:
-    """One `qmail-remote -w` with our end of its socket."""
-
-    def __init__(self, home):
-        self.home, self.number = home, 0
-        self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.sock.settimeout(TIMEOUT_S)
-        with theirs:
-            self.process = subprocess.Popen(
-                [home.program, "-w"], stdin=theirs, env=home.env,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-    def give(self, *recipients, message=b"Subject: x\n\nbody\n", host="d.example",
-             with_fd=True):
-        """Sends a job."""
-        self.number += 1
-        fields = [b"J", b"%d" % self.number, b"%d" % (1000 + self.number),
-                  host.encode(), b"s@me.example", *(r.encode() for r in recipients)]
-        path = self.home.path / f"message{self.number}"
-        path.write_bytes(message)
-        fd = os.open(path, os.O_RDONLY)
-        try:
-            self.sock.sendmsg(
-                [b"".join(map(netstring, fields))],
-                [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
-                if with_fd else [])
-        finally:
-            os.close(fd)
-
-    def take(self, count):
-        """The results of the last job, as (letter, text)."""
-        results = {}
-        for _ in range(count):
-            packet = self.sock.recv(1 << 18)
-            assert packet, self.process.stderr.read().decode()
-            kind, number, index, letter, text = netstrings(packet)
-            assert (kind, int(number)) == (b"R", self.number)
-            results[int(index)] = (letter.decode(), text.decode("latin-1"))
-        return [results[i] for i in range(count)]
-
-    def deliver(self, *recipients, **more):
-        recipients = recipients or ("r@d.example",)
-        self.give(*recipients, **more)
-        return self.take(len(recipients))
-
-    def end(self):
-        """Closes the socket; status, stdout and stderr."""
-        self.sock.close()
-        out, err = self.process.communicate(timeout=TIMEOUT_S)
-        return self.process.returncode, out, err
 
 
 @pytest.fixture
@@ -96,10 +26,7 @@ def worker(home):
 
     yield make
     for one in made:
-        with contextlib.suppress(OSError):
-            one.sock.close()
-        one.process.kill()
-        one.process.communicate()
+        one.__exit__()
 
 
 def verbs(commands):

@@ -56,6 +56,45 @@ reads_values(void **state)
 	}
 }
 
+static const struct {
+	const char *what, *in;
+	int want;
+	const char *relay;
+	unsigned port;
+} qmtp_rows[] = {
+    {"nothing", "", 0, "", 209},
+    {"a name", "relay.example", 0, "relay.example", 209},
+    {"a port behind a colon", "relay.example:210", 0, "relay.example", 210},
+    {"a port behind a semicolon", "relay.example;210", 0, "relay.example", 210},
+    {"a semicolon alone", "relay.example;", 0, "relay.example", 209},
+    {"IPv6 with a port", "[2001:db8::1];210", 0, "[2001:db8::1]", 210},
+    {"the port of TLS", "relay.example;6209", -1, NULL, 0},
+    {"two ports", "relay.example;210;211", -1, NULL, 0},
+    {"a port with letters", "relay.example;a", -1, NULL, 0},
+    {"a bar", "relay.example|x", -1, NULL, 0},
+};
+
+static void
+reads_qmtp_values(void **state)
+{
+	struct route route;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(qmtp_rows); i++) {
+		print_message("%s\n", qmtp_rows[i].what);
+		assert_int_equal(
+		    route_parse_qmtp(span_of(qmtp_rows[i].in), &route),
+		    qmtp_rows[i].want);
+		if (qmtp_rows[i].want == -1)
+			continue;
+		assert_true(span_is(route.relay, qmtp_rows[i].relay));
+		assert_int_equal(route.port, qmtp_rows[i].port);
+	}
+	/* what smtproutes means by a semicolon is a name, as before */
+	assert_int_equal(route_parse(span_of("a;210"), &route), 0);
+	assert_true(span_is(route.relay, "a;210"));
+}
+
 /* Reads text as the file control/smtproutes is read. */
 static void
 make_table(struct span text, struct control_table *table)
@@ -120,6 +159,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(reads_values),
+	    cmocka_unit_test(reads_qmtp_values),
 	    cmocka_unit_test(looks_up),
 	};
 

@@ -142,7 +142,7 @@ static const struct {
 };
 
 static struct ip mine[1];
-static const struct ip_own own = {mine, 1};
+static const struct ip_own own = {mine, 1, NULL, 0, 0};
 
 static struct mx_source
 source_of(const char *const *zone)
@@ -292,6 +292,22 @@ sorts_at_random_within_a_preference(void **state)
 	assert_int_equal(first_seen, 7U << 3); /* d, e and f, each at times */
 }
 
+static void
+knows_who_speaks_qmtp(void **state)
+{
+	unsigned found = 0;
+
+	(void)state;
+	for (unsigned preference = 0; preference <= 65535; preference++) {
+		bool want = preference >= 12800 && preference < 13056 &&
+		    preference % 16 == 1;
+
+		assert_int_equal(mx_is_qmtp(preference), want);
+		found += mx_is_qmtp(preference);
+	}
+	assert_int_equal(found, 16);
+}
+
 int
 main(void)
 {
@@ -301,6 +317,7 @@ main(void)
 	    cmocka_unit_test(relays_go_without_mx),
 	    cmocka_unit_test(stops_at_its_limits),
 	    cmocka_unit_test(sorts_at_random_within_a_preference),
+	    cmocka_unit_test(knows_who_speaks_qmtp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
