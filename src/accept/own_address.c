@@ -1,73 +1,50 @@
-/* getifaddrs: outside POSIX, on every Unix; wanted only here */
-#define _GNU_SOURCE 1
 #include "accept/own_address.h"
 
-#include <arpa/inet.h>
-#include <ifaddrs.h>
-#include <netinet/in.h>
-#include <string.h>
-#include <sys/socket.h>
+#include "conf/control.h"
+#include "net/ip.h"
 
-struct literal {
-	int family; /* AF_INET or AF_INET6 */
-	unsigned char bytes[16];
-};
-
-/* Returns 0, or -1 if domain is no literal of an address. */
+/* As RFC 5321 writes them. 0, or -1 if domain is no literal of an address. */
 static int
-parse_literal(struct span domain, struct literal *literal)
+parse_literal(struct span domain, struct ip *ip)
 {
-	char text[INET6_ADDRSTRLEN];
 	struct span inside;
+	bool has_prefix;
 
 	if (domain.len < 2 || domain.s[0] != '[' ||
-	    domain.s[domain.len - 1] != ']')
+	    ip_parse_literal(domain, ip) == -1)
 		return -1;
-	inside = span_from(span_until(domain, domain.len - 1), 1);
-	literal->family = AF_INET;
-	if (span_starts_nocase(inside, "ipv6:")) {
-		literal->family = AF_INET6;
-		inside = span_from(inside, strlen("ipv6:"));
-	}
-	if (inside.len >= sizeof(text) || span_find(inside, '\0') != SPAN_NONE)
-		return -1;
-	memcpy(text, inside.s, inside.len);
-	text[inside.len] = '\0';
-	return inet_pton(literal->family, text, literal->bytes) == 1 ? 0 : -1;
+	inside = span_from(domain, 1);
+	has_prefix = span_starts_nocase(inside, "ipv6:");
+	return has_prefix == (span_find(inside, ':') != SPAN_NONE) ? 0 : -1;
 }
 
-static bool
-is_address(const struct sockaddr *address, const struct literal *literal)
+/* Adds what the file says. 0, or -1 with errno. */
+static int
+load_more(struct ip_own *own, const char *path, bool not_own)
 {
-	if (address == NULL || address->sa_family != literal->family)
-		return false;
-	if (literal->family == AF_INET) {
-		struct sockaddr_in four;
+	struct control_table lines = CONTROL_TABLE_INIT;
+	int result = control_list(path, &lines);
 
-		memcpy(&four, address, sizeof(four));
-		return memcmp(&four.sin_addr, literal->bytes, 4) == 0;
-	} else {
-		struct sockaddr_in6 six;
-
-		memcpy(&six, address, sizeof(six));
-		return memcmp(&six.sin6_addr, literal->bytes, 16) == 0;
-	}
+	if (result == 1)
+		result =
+		    ip_own_add(own, not_own, lines.lines, lines.entry_count);
+	control_table_free(&lines);
+	return result == -1 ? -1 : 0;
 }
 
 int
 own_address_is(struct span domain)
 {
-	struct ifaddrs *list = NULL;
-	struct literal literal;
-	int found = 0;
+	struct ip_own own = IP_OWN_INIT;
+	struct ip ip;
+	int found = -1;
 
-	if (parse_literal(domain, &literal) == -1)
+	if (parse_literal(domain, &ip) == -1)
 		return 0;
-	if (getifaddrs(&list) == -1)
-		return -1;
-	for (const struct ifaddrs *at = list; at != NULL && !found;
-	     at = at->ifa_next)
-		found = is_address(at->ifa_addr, &literal);
-	freeifaddrs(list);
+	if (ip_own_load(&own) == 0 &&
+	    load_more(&own, "control/moreipme", false) == 0 &&
+	    load_more(&own, "control/notipme", true) == 0)
+		found = ip_is_own(&ip, &own);
+	ip_own_free(&own);
 	return found;
 }
