@@ -31,7 +31,7 @@ def environment():
     def found(*patterns):
         return ":".join(p for x in patterns for p in sorted(glob.glob(str(ROOT / x))))
     return {"LD_LIBRARY_PATH": found("usr/lib/*-linux-*", "lib/*-linux-*",
-                                     "usr/lib/courier-authlib", "usr/lib/dovecot"),
+                                     "usr/lib", "usr/lib/dovecot"),
             "PERL5LIB": found("usr/share/perl5", "usr/lib/*-linux-*/perl5/*",
                               "usr/lib/*-linux-*/perl-base")}
 
