@@ -29,8 +29,8 @@ enum {
 
 struct helper {
 	int sock, queue_dir;
-	struct settings settings;
-	bool loaded;
+	struct settings settings; /* at first as the scheduler has read them */
+	bool stale; /* and the scheduler has read some of them again */
 };
 
 /* ---- in the helper ------------------------------------------------------ */
@@ -193,6 +193,14 @@ read_failures(const struct helper *helper, uint64_t id,
 	return errno == ENOENT && envelope->failures.len > 0 ? 0 : -1;
 }
 
+/* At HUP, so that all helpers go by the same; a failure is repeated before the
+   next bounce. */
+static void
+reload_settings(struct helper *helper)
+{
+	helper->stale = settings_reload(&helper->settings) != NULL;
+}
+
 static void
 serve_bounce(struct helper *helper, struct bounce_answer *answer)
 {
@@ -200,12 +208,9 @@ serve_bounce(struct helper *helper, struct bounce_answer *answer)
 	struct queue_envelope envelope;
 
 	answer->letter = 'E';
-	if (!helper->loaded) {
-		settings_free(&helper->settings);
-		helper->settings = (struct settings)SETTINGS_INIT;
-		helper->loaded = settings_load(&helper->settings) == NULL;
-	}
-	if (helper->loaded &&
+	if (helper->stale)
+		reload_settings(helper);
+	if (!helper->stale &&
 	    message_file_read(helper->queue_dir, QUEUE_ENV, answer->id,
 		MESSAGE_FILE_ENV_MAX, &env) == 0 &&
 	    queue_envelope_decode(str_span(&env), &envelope) == 0 &&
@@ -235,7 +240,7 @@ serve(struct helper *helper)
 	if (netstring_take(&packet, &kind) == -1)
 		return false;
 	if (span_is(kind, "H")) {
-		helper->loaded = false;
+		reload_settings(helper);
 		return true;
 	}
 	if (netstring_take_u64(&packet, &answer.id) == -1)
@@ -271,7 +276,8 @@ run_helper(struct helper *helper, int log, const int *closed, size_t count)
 /* ---- in the scheduler --------------------------------------------------- */
 
 int
-bounce_helpers_start(struct bounce_helpers *helpers, int queue_dir, int log,
+bounce_helpers_start(struct bounce_helpers *helpers,
+    const struct settings *settings, int queue_dir, int log,
     const int *keep_closed, size_t keep_closed_count)
 {
 	helpers->waiting = (struct id_queue)ID_QUEUE_INIT;
@@ -287,7 +293,7 @@ bounce_helpers_start(struct bounce_helpers *helpers, int queue_dir, int log,
 		if (pid == 0) {
 			struct helper helper = {.sock = ends[1],
 			    .queue_dir = queue_dir,
-			    .settings = SETTINGS_INIT};
+			    .settings = *settings};
 
 			/* the others must see the end of theirs */
 			for (size_t j = 0; j < i; j++)

@@ -15,6 +15,7 @@
 
 #include "base/attr.h"
 #include "send/id_queue.h"
+#include "send/settings.h"
 
 enum {
 	BOUNCE_HELPERS = 4, /* they share the queue's syncs */
@@ -36,11 +37,13 @@ struct bounce_helpers {
 
 /*
  * Forks the helpers. The working directory must be the home; queue_dir is a
- * descriptor of queue/. log is the descriptor that they may complain on, all
- * of keep_closed are closed in them. 0, or -1 with errno.
+ * descriptor of queue/. settings are theirs too; bounce_helpers_reload makes
+ * them call settings_reload. log is the descriptor that they may complain on,
+ * all of keep_closed are closed in them. 0, or -1 with errno.
  */
-MUST_USE int bounce_helpers_start(struct bounce_helpers *helpers, int queue_dir,
-    int log, const int *keep_closed, size_t keep_closed_count);
+MUST_USE int bounce_helpers_start(struct bounce_helpers *helpers,
+    const struct settings *settings, int queue_dir, int log,
+    const int *keep_closed, size_t keep_closed_count);
 /* Asks for the bounce of a message, now or when one is free. */
 void bounce_helpers_ask(struct bounce_helpers *helpers, uint64_t id);
 void bounce_helpers_reload(struct bounce_helpers *helpers);

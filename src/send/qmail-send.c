@@ -80,12 +80,13 @@ start(void)
 	state->queue_dir = open("queue", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (state->queue_dir == -1)
 		refuse_to_start("unable to switch to queue directory");
-	if (bounce_helpers_start(&state->bounces, state->queue_dir, FD_LOG,
-		not_for_helpers, COUNT(not_for_helpers)) == -1)
-		refuse_to_start("unable to start bounce helpers");
-	open_signals();
 	if (settings_load(&state->settings) != NULL)
 		refuse_to_start("unable to read controls");
+	if (bounce_helpers_start(&state->bounces, &state->settings,
+		state->queue_dir, FD_LOG, not_for_helpers,
+		COUNT(not_for_helpers)) == -1)
+		refuse_to_start("unable to start bounce helpers");
+	open_signals();
 	state->lifeline = FD_LIFELINE;
 	if (fd_cloexec(FD_LIFELINE) == -1)
 		state->lifeline = -1; /* started without one */
