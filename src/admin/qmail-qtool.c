@@ -21,6 +21,7 @@ static const struct {
 	const char *name;
 	int (*handler)(int argc, char **argv);
 } verbs[] = {
+    {"import", qtool_import},
     {"show", qtool_show},
 };
 

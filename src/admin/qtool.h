@@ -18,6 +18,7 @@ enum {
 
 /* ---- handlers ----------------------------------------------------------- */
 
+int qtool_import(int argc, char **argv);
 int qtool_show(int argc, char **argv);
 
 /* ---- shared ------------------------------------------------------------- */

@@ -19,6 +19,7 @@
 #include "net/submit_program.h"
 
 enum {
+	FAILURES_CHUNK = 32 * 1024,
 	CHUNK_HEAD = 7, /* "16385:M", the longest head of a chunk */
 	REPLY_MAX = 64, /* bytes of the daemon's one netstring */
 	PAUSE_MS = 20,  /* between attempts to connect; then doubled */
@@ -285,6 +286,22 @@ submit_label(struct submit *submit, pid_t pid)
 }
 
 void
+submit_origin(
+    struct submit *submit, uint64_t uid, uint64_t birth_s, struct span origin)
+{
+	struct str field = STR_INIT;
+
+	str_append_char(&field, 'O');
+	str_append_u64(&field, uid);
+	str_append_char(&field, ' ');
+	str_append_u64(&field, birth_s);
+	str_append_char(&field, ' ');
+	str_append_span(&field, origin);
+	netstring_append(&submit->pending, str_span(&field));
+	str_free(&field);
+}
+
+void
 submit_write(struct submit *submit, const char *bytes, size_t len)
 {
 	if (submit->code != 0)
@@ -337,6 +354,30 @@ submit_to(struct submit *submit, struct span recipient)
 	add_address(submit, 'T', recipient);
 }
 
+void
+submit_to_as(struct submit *submit, char letter, struct span recipient)
+{
+	add_address(submit, letter, recipient);
+}
+
+void
+submit_failures(struct submit *submit, struct span text)
+{
+	while (text.len > 0 && submit->code == 0) {
+		struct str field = STR_INIT;
+		size_t part =
+		    text.len < FAILURES_CHUNK ? text.len : FAILURES_CHUNK;
+
+		str_append_char(&field, 'B');
+		str_append_span(&field, span_until(text, part));
+		netstring_append(&submit->pending, str_span(&field));
+		str_free(&field);
+		text = span_from(text, part);
+		if (submit->pending.len > SUBMIT_DELAY)
+			send_pending(submit);
+	}
+}
+
 static void
 let_go(struct submit *submit)
 {
@@ -347,6 +388,17 @@ let_go(struct submit *submit)
 	submit->child = 0;
 	str_free(&submit->pending);
 	str_free(&submit->addresses);
+}
+
+int
+submit_wait(struct submit *submit)
+{
+	netstring_append(&submit->pending, SPAN_LITERAL("W"));
+	send_pending(submit);
+	if (submit->code == 0)
+		submit->code = read_reply(submit);
+	let_go(submit);
+	return submit->code;
 }
 
 int

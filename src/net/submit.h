@@ -57,9 +57,23 @@ void submit_open_daemon(struct submit *submit);
 /* The number that log and reply show as qp shall be pid, not the id: for
    qmail-queue, whose callers know only its process. Before any write. */
 void submit_label(struct submit *submit, pid_t pid);
+/*
+ * The message is taken over from another queue, where it has got its Received
+ * line and its age: see doc/ARCHITECTURE.md. Right after submit_open_daemon;
+ * for root and the account of the queue only.
+ */
+void submit_origin(
+    struct submit *submit, uint64_t uid, uint64_t birth_s, struct span origin);
 void submit_write(struct submit *submit, const char *bytes, size_t len);
 void submit_from(struct submit *submit, struct span sender);
 void submit_to(struct submit *submit, struct span recipient);
+/* With an origin: a recipient by its letter, T, L or R (mail/queue_file.h). */
+void submit_to_as(struct submit *submit, char letter, struct span recipient);
+/* With an origin, behind the sender: what failed there; without NUL. */
+void submit_failures(struct submit *submit, struct span text);
+/* Instead of a message: returns when the queue has done with all that others
+   had begun to take over. 0, or an exit code. */
+MUST_USE int submit_wait(struct submit *submit);
 /*
  * Ends the envelope and waits for the verdict. Returns 0 if the message is
  * queued (submit->qp is set), else qmail-queue's exit code; then submit->text
