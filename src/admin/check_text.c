@@ -73,6 +73,7 @@ static const struct setting settings[] = {
     {"outgoingip", ADDRESSES, NULL, NULL},
     {"percenthack", HOSTS, NULL, NULL},
     {"plusdomain", HOST, "host names that end in + end in a dot", NULL},
+    {"qmqprotate", NUMBER, NULL, NULL},
     {"qmqpservers", SERVERS, "qmail-qmqpc has no server to hand mail to", NULL},
     {"qmtproutes", QMTP_ROUTES, NULL, NULL},
     {"queuelifetime", NUMBER, NULL,

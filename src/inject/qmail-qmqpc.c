@@ -11,19 +11,24 @@
  *
  * The interface is that of qmail-queue. A netstring starts with its length, so
  * the message is collected before anything is sent. The servers are asked in
- * their order until one answers; a verdict is final, whatever it is.
+ * their order, from the first or, with control/qmqprotate, from any on, until
+ * one answers; a verdict is final, whatever it is.
  */
 #include <limits.h>
+#include <stdint.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/die.h"
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "conf/control.h"
 #include "inject/qmqp_client.h"
 #include "inject/qmqp_server.h"
 #include "inject/queue_interface.h"
 #include "mail/netstring.h"
+#include "net/outgoing.h"
 
 enum {
 	/* bytes of message and addresses: with their head 200000000, which is
@@ -37,10 +42,12 @@ enum {
 };
 
 static struct {
-	struct control_table servers;
+	struct qmqp_server *servers; /* the usable ones */
+	size_t count, first;         /* first: whom to ask first */
 	unsigned timeout_s;
+	struct outgoing outgoing;
 	struct str message, addresses, head;
-} program = {.servers = CONTROL_TABLE_INIT,
+} program = {.outgoing = OUTGOING_INIT,
     .message = STR_INIT,
     .addresses = STR_INIT,
     .head = STR_INIT};
@@ -48,25 +55,69 @@ static struct {
 /* ---- control files -------------------------------------------------------
  */
 
+/* Reads a list; 0 if there is no such file. */
+static int
+load_list(const char *path, struct control_table *lines)
+{
+	int found = control_list(path, lines);
+
+	if (found == -1)
+		_exit(EXIT_CONTROL);
+	return found;
+}
+
+static void
+load_servers(void)
+{
+	struct control_table lines = CONTROL_TABLE_INIT;
+
+	if (load_list("control/qmqpservers", &lines) == 0)
+		_exit(EXIT_CONTROL);
+	program.servers =
+	    mem_try_alloc(lines.entry_count + 1, sizeof(*program.servers));
+	if (program.servers == NULL)
+		_exit(EXIT_MEMORY);
+	for (size_t i = 0; i < lines.entry_count; i++) {
+		if (qmqp_server_parse(
+			lines.lines[i], &program.servers[program.count]) == 0)
+			program.count++;
+	}
+	if (program.count == 0)
+		_exit(EXIT_CONTROL);
+	control_table_free(&lines);
+}
+
+static void
+load_outgoing(void)
+{
+	struct control_table lines = CONTROL_TABLE_INIT;
+
+	(void)load_list("control/outgoingip", &lines);
+	for (size_t i = 0; i < lines.entry_count; i++) {
+		if (outgoing_add(&program.outgoing, lines.lines[i]) == -1)
+			_exit(EXIT_CONTROL);
+	}
+	control_table_free(&lines);
+}
+
 static void
 load_control(void)
 {
-	unsigned long timeout = QMQP_TIMEOUT_S;
-	struct qmqp_server server;
-	size_t usable = 0;
+	unsigned long timeout = QMQP_TIMEOUT_S, rotate = 0;
 
-	if (control_list("control/qmqpservers", &program.servers) != 1 ||
-	    control_number("control/timeoutqmqpc", &timeout) == -1)
-		_exit(EXIT_CONTROL);
-	for (size_t i = 0; i < program.servers.entry_count; i++) {
-		if (qmqp_server_parse(program.servers.lines[i], &server) == 0)
-			usable++;
-	}
-	if (usable == 0)
+	load_servers();
+	load_outgoing();
+	if (control_number("control/timeoutqmqpc", &timeout) == -1 ||
+	    control_number("control/qmqprotate", &rotate) == -1)
 		_exit(EXIT_CONTROL);
 	if (timeout == 0)
 		timeout = 1;
 	program.timeout_s = timeout > UINT_MAX ? UINT_MAX : (unsigned)timeout;
+	/* a run knows of no other: time and number spread them well enough */
+	if (rotate != 0)
+		program.first =
+		    ((uint64_t)clock_mono_ms() * 31 + (uint64_t)getpid()) %
+		    program.count;
 }
 
 /* ---- message and envelope ------------------------------------------------
@@ -136,12 +187,10 @@ ask_servers(void)
 	    str_span(&program.message), str_span(&program.addresses)};
 	enum qmqp_result result = QMQP_NO_CONNECTION;
 
-	for (size_t i = 0; i < program.servers.entry_count; i++) {
-		struct qmqp_server server;
-
-		if (qmqp_server_parse(program.servers.lines[i], &server) == -1)
-			continue;
-		result = qmqp_client_send(&server, request, program.timeout_s);
+	for (size_t i = 0; i < program.count; i++) {
+		result = qmqp_client_send(
+		    &program.servers[(program.first + i) % program.count],
+		    request, &program.outgoing, program.timeout_s);
 		if (result != QMQP_NO_TIME && result != QMQP_NO_CONNECTION &&
 		    result != QMQP_NO_SOCKET && result != QMQP_SILENT)
 			break; /* it has answered */

@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "base/fd.h"
-#include "net/connect.h"
 
 static enum qmqp_result
 connect_failed(int error)
@@ -61,11 +60,12 @@ read_answer(int fd, unsigned timeout_s)
 
 enum qmqp_result
 qmqp_client_send(const struct qmqp_server *server, const struct span request[3],
-    unsigned timeout_s)
+    const struct outgoing *outgoing, unsigned timeout_s)
 {
 	unsigned connect_s =
 	    timeout_s < QMQP_CONNECT_S ? timeout_s : QMQP_CONNECT_S;
-	int fd = connect_tcp(&server->ip, server->port, connect_s);
+	int fd =
+	    outgoing_connect(outgoing, &server->ip, server->port, connect_s);
 	enum qmqp_result result;
 	int sent = 0;
 

@@ -8,6 +8,7 @@
 #include "base/attr.h"
 #include "base/span.h"
 #include "inject/qmqp_server.h"
+#include "net/outgoing.h"
 
 enum {
 	QMQP_CONNECT_S = 10,     /* to come to a server, or timeout_s if less */
@@ -35,6 +36,7 @@ enum qmqp_result {
  * message, and at worst it comes twice.
  */
 MUST_USE enum qmqp_result qmqp_client_send(const struct qmqp_server *server,
-    const struct span request[3], unsigned timeout_s);
+    const struct span request[3], const struct outgoing *outgoing,
+    unsigned timeout_s);
 
 #endif

@@ -36,13 +36,14 @@ class Server:
         self.port = self.listener.getsockname()[1]
         name = f"[{host}]" if ":" in host else host
         self.line = f"{name}:{self.port}"
-        self.got, self.held = [], []
+        self.got, self.held, self.clients = [], [], []
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self):
         with contextlib.suppress(OSError):
             while True:
-                peer, _ = self.listener.accept()
+                peer, address = self.listener.accept()
+                self.clients.append(address[0])
                 with contextlib.suppress(OSError):
                     self._serve(peer)
 
@@ -193,6 +194,46 @@ def test_order_is_kept(home, server):
     assert (len(first.got), len(second.got)) == (5, 0)
 
 
+def test_rotation_asks_all(home, server):
+    made = [server() for _ in range(3)]
+    home.write_control("qmqprotate", "1\n")
+    for _ in range(300):  # each run leaves one out by chance at most
+        assert run(home, servers=[one.line for one in made]) == 0
+        if all(one.got for one in made):
+            break
+    assert all(one.got for one in made)
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_rotation_goes_round(home, server, place):
+    """Whoever is asked first: the one that answers is found."""
+    one = server()
+    servers = [closed_port(), closed_port(), "no server"]
+    servers.insert(place, one.line)
+    home.write_control("qmqprotate", "1\n")
+    for number in range(1, 9):
+        assert run(home, servers=servers) == 0
+        assert one.got == [WHOLE] * number
+
+
+@pytest.mark.parametrize("text", ["0\n", "", "x\n"])
+def test_no_rotation(home, server, text):
+    first, second = server(), server()
+    home.write_control("qmqprotate", text)
+    for _ in range(8):
+        assert run(home, servers=[first.line, second.line]) == 0
+    assert (len(first.got), len(second.got)) == (8, 0)
+
+
+def test_own_address(home, server):
+    one = server()
+    home.write_control("outgoingip", "# ours\n127.0.0.5\n")
+    assert run(home, servers=[one.line]) == 0
+    assert one.clients == ["127.0.0.5"]
+    home.write_control("outgoingip", "localhost\n")
+    assert run(home) == 55
+
+
 @pytest.mark.parametrize("bad", [b"", RESET])
 @pytest.mark.parametrize("after", [None, 1])
 def test_silent_server_is_followed_by_the_next(home, server, bad, after):
@@ -277,7 +318,8 @@ def test_no_usable_server(home, servers):
     assert run(home, servers=servers) == 55
 
 
-@pytest.mark.parametrize("name", ["qmqpservers", "timeoutqmqpc"])
+@pytest.mark.parametrize("name", ["qmqpservers", "timeoutqmqpc", "qmqprotate",
+                                  "outgoingip"])
 def test_unreadable_control(home, name):
     home.write_control("qmqpservers", closed_port())
     home.remove_control(name)
