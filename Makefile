@@ -76,7 +76,7 @@ modules = $(filter-out $(PROGRAM_SOURCES),$(wildcard src/$(1)/*.c))
 BINARIES = $(foreach p,$(PROGRAMS) $(SCRIPTS),$(BIN)/$(notdir $(p)))
 
 .PHONY: all clean install users check-install demo demo-needs demo-stop check \
-	unit crash lint fuzz fuzz-replay san dynamic
+	unit crash lint fuzz fuzz-replay san dynamic html
 all: $(BINARIES) $(SENDMAIL_LINKS:%=$(BIN)/%)
 
 # ---- rules for one flavour -----------------------------------------------
@@ -148,6 +148,10 @@ demo-needs:
 
 demo-stop:
 	@BIN=$(BIN) bash tools/demo stop
+
+# ---- pages and documents as a site ----------------------------------------
+html:
+	@/usr/bin/env python3 tools/html $(BUILD)/html
 
 # ---- tests ---------------------------------------------------------------
 # Two more flavours, with the sanitizers: san (gcc) and clang (which can fuzz).
