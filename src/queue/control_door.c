@@ -236,6 +236,8 @@ change_order(struct control_door *door, bool add, struct span line)
 	if (order_parse(line, &order) == -1)
 		return 'B';
 	if (!add) {
+		if (order.kind == ORDER_EXPIRE || order.kind == ORDER_REMOVE)
+			return 'B'; /* it may be under way */
 		if (!orders_remove(door->orders, &order))
 			return 'N';
 		netstring_append(&door->packet, line);

@@ -80,6 +80,7 @@ delivery_begin(struct state *state, struct message *message, struct pass *pass)
 	message->active[pass->channel] = true;
 	pass->message = message;
 	pass->generation = state->generation;
+	pass->releases = state->orders.releases;
 	pass->next_due_s =
 	    schedule_next(message->birth_s, state->now_s, pass->channel);
 	pass->expired = state->now_s - message->birth_s >
@@ -108,11 +109,17 @@ end_pass_if_over(struct state *state, struct pass *pass)
 {
 	struct message *message = pass->message;
 	enum channel_kind channel = pass->channel;
-	bool again = pass->deferred > 0;
+	bool again = pass->deferred > 0 || pass->stopped || pass->held;
 	int64_t due_s = pass->next_due_s;
 
 	if (pass->running > 0 || pass_has_more(pass))
 		return;
+	/* whoever is held now, and whether all are, is found out then */
+	if (pass->stopped ||
+	    (pass->held &&
+		(pass->deferred == 0 ||
+		    pass->releases != state->orders.releases)))
+		due_s = state->now_s;
 	drop_pass(state, pass);
 	message->active[channel] = false;
 	message->todo[channel] = again;
@@ -120,6 +127,14 @@ end_pass_if_over(struct state *state, struct pass *pass)
 		schedule_set_due(&state->schedule, message,
 		    (enum schedule_heap)channel, due_s);
 	life_settle(state, message);
+}
+
+void
+delivery_stop_pass(struct state *state, struct pass *pass)
+{
+	pass_cut(pass, &state->hosts);
+	pass->stopped = true;
+	end_pass_if_over(state, pass);
 }
 
 void
@@ -168,6 +183,12 @@ activate(
 	bool wanted[CHANNELS] = {false}, retry;
 
 	schedule_unset(&state->schedule, message, heap);
+	if (orders_fate_of(&state->orders, message->id) != ORDERS_LIVE) {
+		life_settle(state, message);
+		return false;
+	}
+	if (orders_hold(&state->orders, message->id, channel))
+		return false; /* until it is released, it is due nowhere */
 	if (must_wait(state, message, channel)) {
 		schedule_set_due(
 		    &state->schedule, message, heap, state->now_s + 1);
@@ -179,6 +200,8 @@ activate(
 			    state->now_s + SCHEDULE_TROUBLE_S);
 		return false;
 	}
+	if (order_set_holds_import(&state->orders.set, envelope.origin))
+		return false;
 	if (delivery_is_too_big(state, channel)) {
 		schedule_set_due(&state->schedule, message, heap,
 		    state->now_s + DELIVERY_BIG_S);
@@ -186,7 +209,9 @@ activate(
 	}
 	wanted[channel] = true;
 	pass_make(&envelope, str_span(&state->done), &state->settings.tables,
-	    &state->hosts, wanted, made, &counts);
+	    &state->orders.set, &state->hosts, wanted, made, &counts);
+	message->held =
+	    counts.held[CHANNEL_LOCAL] + counts.held[CHANNEL_REMOTE] > 0;
 	for (size_t i = 0; i < CHANNELS; i++) {
 		bool todo = counts.todo[i] > 0;
 

@@ -45,6 +45,10 @@ void delivery_read_results(struct state *state, enum channel_kind channel);
  * may have found no work for that host after all. To be called now and then.
  */
 void delivery_wake_stuck(struct state *state);
+/* Those of the recipients of a pass that is in no ring and waits nowhere that
+   are not under way are not tried. When the rest has ended, it is seen what to
+   do about the message, which may end. */
+void delivery_stop_pass(struct state *state, struct pass *pass);
 /* The settings were read again. */
 void delivery_change_tables(struct state *state);
 void delivery_log_status(struct state *state);

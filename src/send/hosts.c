@@ -152,6 +152,51 @@ hosts_wait(struct host *host, struct message *message, struct pass *pass)
 	host->holds++;
 }
 
+/* The same at one host; it is held by the caller. */
+static void
+take_waiters(struct host *host,
+    bool (*is_wanted)(void *owner, const struct host_waiter *waiter),
+    void *owner, struct host_waiter **taken)
+{
+	struct host_waiter **link = &host->first;
+
+	while (*link != NULL) {
+		struct host_waiter *waiter = *link;
+
+		if (!is_wanted(owner, waiter)) {
+			link = &waiter->next;
+			continue;
+		}
+		*link = waiter->next;
+		waiter->next = *taken;
+		*taken = waiter;
+		host->holds--;
+	}
+	host->end = link;
+}
+
+struct host_waiter *
+hosts_take_waiters(struct hosts *hosts,
+    bool (*is_wanted)(void *owner, const struct host_waiter *waiter),
+    void *owner)
+{
+	struct host_waiter *taken = NULL;
+
+	for (size_t i = 0; i < hosts->chain_count; i++) {
+		struct host *host = hosts->chains[i];
+
+		while (host != NULL) {
+			struct host *next = host->next;
+
+			host->holds++;
+			take_waiters(host, is_wanted, owner, &taken);
+			hosts_release(hosts, host);
+			host = next;
+		}
+	}
+	return taken;
+}
+
 int
 hosts_wake(struct hosts *hosts, struct host *host, struct host_waiter *waiter)
 {

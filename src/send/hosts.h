@@ -9,6 +9,7 @@
 #ifndef SEND_HOSTS_H
 #define SEND_HOSTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -67,6 +68,14 @@ struct host *hosts_find_waiting(
     struct hosts *hosts, size_t *chain, unsigned long host_jobs);
 /* Holds the host while it waits. */
 void hosts_wait(struct host *host, struct message *message, struct pass *pass);
+/*
+ * Takes off all waiters, of any host, of which is_wanted says so; it must not
+ * touch the hosts. Returns them, linked by next, as the caller's to free. The
+ * hosts are released, so that they may be gone.
+ */
+struct host_waiter *hosts_take_waiters(struct hosts *hosts,
+    bool (*is_wanted)(void *owner, const struct host_waiter *waiter),
+    void *owner);
 /* Takes the longest waiter off. 1, or 0 if there is none; then *waiter is as
    it was. Releases the hold, so that *host may be gone. */
 MUST_USE int hosts_wake(

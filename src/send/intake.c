@@ -1,6 +1,7 @@
 #include "send/intake.h"
 
 #include "send/life.h"
+#include "send/obey.h"
 
 /* False if the queue is another's for good. */
 static bool
@@ -12,8 +13,10 @@ take_notice(struct state *state, enum queue_link_event event, uint64_t number)
 		queue_coverage_complete(&state->coverage, number,
 		    !state->subscribed_once, &state->scan);
 		state->subscribed_once = true;
-		if (event == QUEUE_LINK_UP)
+		if (event == QUEUE_LINK_UP) {
+			obey_complete(state);
 			life_repeat_barriers(state);
+		}
 		break;
 	case QUEUE_LINK_NEW:
 		queue_coverage_see(&state->coverage, number);
@@ -23,6 +26,15 @@ take_notice(struct state *state, enum queue_link_event event, uint64_t number)
 	case QUEUE_LINK_BARRIER:
 		if (!state->exiting)
 			life_pass_barrier(state, number);
+		break;
+	case QUEUE_LINK_ORDERS:
+		obey_take(state, state->link.list);
+		break;
+	case QUEUE_LINK_UNDO:
+		obey_take_back(state, state->link.list);
+		break;
+	case QUEUE_LINK_TRY_NOW:
+		obey_try_now(state, state->link.list);
 		break;
 	case QUEUE_LINK_LOST:
 		message_log_text(&state->log,

@@ -6,6 +6,7 @@
 
 #include "send/delivery.h"
 #include "send/message_file.h"
+#include "send/obey.h"
 
 enum {
 	ERRANDS_A_TURN = 64,
@@ -106,13 +107,20 @@ start(struct state *state, struct message *message,
 	struct pass *made[CHANNELS];
 	struct pass_counts counts;
 	bool wanted[CHANNELS];
+	bool stopped =
+	    orders_fate_of(&state->orders, message->id) != ORDERS_LIVE ||
+	    order_set_holds_import(&state->orders.set, envelope->origin);
 
 	for (size_t i = 0; i < CHANNELS; i++)
-		wanted[i] = !found &&
+		wanted[i] = !found && !stopped &&
+		    !orders_hold(
+			&state->orders, message->id, (enum channel_kind)i) &&
 		    delivery_has_room(state, (enum channel_kind)i, true) &&
 		    !delivery_is_too_big(state, (enum channel_kind)i);
 	pass_make(envelope, str_span(&state->done), &state->settings.tables,
-	    &state->hosts, wanted, made, &counts);
+	    &state->orders.set, &state->hosts, wanted, made, &counts);
+	message->held =
+	    counts.held[CHANNEL_LOCAL] + counts.held[CHANNEL_REMOTE] > 0;
 	message->failed = counts.failed > 0 || envelope->failures.len > 0;
 	for (size_t i = 0; i < CHANNELS; i++) {
 		int64_t due_s = state->now_s;
@@ -180,11 +188,12 @@ life_begin(struct state *state, uint64_t id, bool silent)
 
 /* ---- the end ------------------------------------------------------------ */
 
-static void
-retire(struct state *state, struct message *message)
+void
+life_retire(struct state *state, struct message *message)
 {
 	(void)queue_link_retire(&state->link, message->id);
 	message_log_end(&state->log, message->id);
+	(void)order_set_forget(&state->orders.set, message->id);
 	schedule_remove(&state->schedule, message);
 }
 
@@ -201,14 +210,21 @@ ask_barrier(struct state *state, struct message *message)
 void
 life_settle(struct state *state, struct message *message)
 {
+	bool todo = false;
+
 	for (size_t i = 0; i < CHANNELS; i++) {
-		if (message->todo[i] || message->active[i])
+		if (message->active[i])
 			return;
+		todo = todo || message->todo[i];
 	}
+	if ((todo || message->failed) && obey_end(state, message))
+		return;
+	if (todo)
+		return;
 	if (message->failed)
 		ask_barrier(state, message);
 	else
-		retire(state, message);
+		life_retire(state, message);
 }
 
 void
@@ -222,7 +238,10 @@ life_repeat_barriers(struct state *state)
 void
 life_pass_barrier(struct state *state, uint64_t id)
 {
-	if (id_queue_remove(&state->barriers, id))
+	struct message *message = schedule_find(&state->schedule, id);
+
+	if (id_queue_remove(&state->barriers, id) &&
+	    (message == NULL || !obey_end(state, message)))
 		bounce_helpers_ask(&state->bounces, id);
 }
 
@@ -236,17 +255,19 @@ life_end_bounce(struct state *state, const struct bounce_answer *answer)
 	switch (answer->letter) {
 	case 'Q':
 		message_log_bounce(&state->log, answer->id, answer->qp);
-		retire(state, message);
+		life_retire(state, message);
 		return;
 	case 'T':
 		message_log_discard(&state->log, "triple", answer->id);
-		retire(state, message);
+		life_retire(state, message);
 		return;
 	case 'X':
 		message_log_discard(&state->log, "double", answer->id);
-		retire(state, message);
+		life_retire(state, message);
 		return;
 	default:
+		if (obey_end(state, message))
+			return;
 		message_log_text(&state->log,
 		    "warning: trouble injecting bounce message, will try "
 		    "later");
@@ -268,7 +289,9 @@ life_run_errands(struct state *state)
 		schedule_unset(&state->schedule, message, SCHEDULE_ERRAND);
 		if (message->unread)
 			prepare(state, message);
-		else
+		else if (!message->bouncing)
+			obey_go_on(state, message);
+		else if (!obey_end(state, message))
 			ask_barrier(state, message);
 	}
 }

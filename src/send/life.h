@@ -26,6 +26,8 @@ MUST_USE int life_read(struct state *state, struct message *message,
     struct queue_envelope *envelope, bool *retry);
 /* If nothing is left to be tried or under way: ends the message. */
 void life_settle(struct state *state, struct message *message);
+/* Takes the message out of the queue: it may be touched no more. */
+void life_retire(struct state *state, struct message *message);
 /* Deals with messages whose errand is due. */
 void life_run_errands(struct state *state);
 /* All failures of a message are in its bounce file. */

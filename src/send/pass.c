@@ -81,9 +81,9 @@ add_to_group(struct pass *pass, struct hosts *hosts, uint32_t recipient)
 
 void
 pass_make(const struct queue_envelope *envelope, struct span done,
-    const struct classify_tables *tables, struct hosts *hosts,
-    const bool wanted[CHANNELS], struct pass *made[CHANNELS],
-    struct pass_counts *counts)
+    const struct classify_tables *tables, const struct order_set *orders,
+    struct hosts *hosts, const bool wanted[CHANNELS],
+    struct pass *made[CHANNELS], struct pass_counts *counts)
 {
 	struct span rest = envelope->recipients, recipient;
 	struct str address = STR_INIT;
@@ -103,6 +103,10 @@ pass_make(const struct queue_envelope *envelope, struct span done,
 			continue;
 		channel = classify_queued(tables, letter, recipient, &address);
 		counts->todo[channel]++;
+		if (order_set_holds_recipient(orders, recipient)) {
+			counts->held[channel]++;
+			continue;
+		}
 		if (!wanted[channel])
 			continue;
 		if (made[channel] == NULL)
@@ -112,6 +116,8 @@ pass_make(const struct queue_envelope *envelope, struct span done,
 	}
 	/* a later pass may lie where this one was: leave no mark */
 	for (size_t c = 0; c < CHANNELS; c++) {
+		if (made[c] != NULL)
+			made[c]->held = counts->held[c] > 0;
 		for (size_t i = 0; made[c] != NULL && i < made[c]->group_count;
 		     i++) {
 			if (made[c]->groups[i].host != NULL)

@@ -17,6 +17,7 @@
 #include "base/span.h"
 #include "base/str.h"
 #include "conf/classify.h"
+#include "mail/order_set.h"
 #include "mail/queue_file.h"
 #include "send/hosts.h"
 
@@ -43,6 +44,9 @@ struct pass {
 	bool verp;           /* each recipient has a sender of its own */
 	bool single;         /* the message has no other recipient at all */
 	bool expired;        /* too old: what fails for now fails for good */
+	bool held;           /* some recipients are held: they are not in it */
+	bool stopped;        /* by an order: its rest was dropped */
+	unsigned releases;   /* of orders, when it began */
 	int64_t next_due_s;  /* for those that are deferred */
 	unsigned generation; /* of the tables that it was made with */
 	size_t running;      /* jobs */
@@ -56,17 +60,19 @@ struct pass {
 /* How many recipients a message has left. */
 struct pass_counts {
 	size_t todo[CHANNELS], failed;
+	size_t held[CHANNELS]; /* of those in todo */
 };
 
 /*
  * Sorts the recipients that are not done into new passes: *made[channel] is
  * set where wanted[channel] is and recipients are there, else it is NULL. done
- * holds the bytes of the done file. Memory that runs out ends the process.
+ * holds the bytes of the done file. Who is in a domain that orders hold is
+ * left out. Memory that runs out ends the process.
  */
 void pass_make(const struct queue_envelope *envelope, struct span done,
-    const struct classify_tables *tables, struct hosts *hosts,
-    const bool wanted[CHANNELS], struct pass *made[CHANNELS],
-    struct pass_counts *counts);
+    const struct classify_tables *tables, const struct order_set *orders,
+    struct hosts *hosts, const bool wanted[CHANNELS],
+    struct pass *made[CHANNELS], struct pass_counts *counts);
 void pass_free(struct pass *pass, struct hosts *hosts);
 /* Drops all that has not been taken; running jobs go on. */
 void pass_cut(struct pass *pass, struct hosts *hosts);

@@ -23,6 +23,7 @@
 #include "send/delivery.h"
 #include "send/intake.h"
 #include "send/life.h"
+#include "send/obey.h"
 #include "send/state.h"
 #include "send/waiting.h"
 
@@ -94,6 +95,7 @@ start(void)
 	    (uint64_t)clock_mono_ms() * 1000003 ^ (uint64_t)getpid() << 32 ^
 		(uint64_t)(uintptr_t)&state ^ (uint64_t)clock_now());
 	queue_link_init(&state->link, "run/control.sock");
+	state->orders = (struct orders)ORDERS_INIT;
 	queue_scan_init(&state->scan, state->queue_dir);
 	if (channel_open(&state->channels[CHANNEL_LOCAL], CHANNEL_LOCAL,
 		FD_LOCAL) == -1 ||
@@ -189,6 +191,8 @@ take_turn(struct state *state)
 	read_bounce_answers(state);
 	if (!intake_read_notices(state))
 		refuse_to_start("qmail-send is already running");
+	if (!state->exiting)
+		obey_settle(state);
 	intake_scan(state);
 	if (!state->exiting)
 		life_run_errands(state);

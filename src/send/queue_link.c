@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -9,13 +10,13 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/pack.h"
 #include "mail/netstring.h"
 
 enum {
 	HEAD = 4,               /* bytes before a kept packet */
 	UNCOUNTED = 0x40000000, /* flag in the head: a barrier */
-	NOTICE_MAX = 256,       /* bytes of a packet from qmail-queued */
 	TRIM_MIN = 64 * 1024,
 };
 
@@ -25,6 +26,7 @@ queue_link_init(struct queue_link *link, const char *path)
 	*link = (struct queue_link){.path = path,
 	    .fd = -1,
 	    .backoff_ms = QUEUE_LINK_BACKOFF_MS,
+	    .buffer = mem_alloc(FD_PACKET_MAX, 1),
 	    .requests = STR_INIT};
 }
 
@@ -33,6 +35,7 @@ queue_link_free(struct queue_link *link)
 {
 	fd_close(link->fd);
 	link->fd = -1;
+	free(link->buffer);
 	str_free(&link->requests);
 }
 
@@ -203,6 +206,7 @@ start(struct queue_link *link, int64_t now_ms)
 		lose(link, now_ms);
 		return false;
 	}
+	link->connections++;
 	link->base_count = link->acked_count;
 	link->deadline_ms = now_ms + QUEUE_LINK_ANSWER_MS;
 	return true;
@@ -244,8 +248,17 @@ understand(struct queue_link *link, struct span packet, uint64_t *number)
 
 	if (netstring_take(&packet, &kind) == -1 || kind.len != 1)
 		return QUEUE_LINK_LOST;
-	if (kind.s[0] == 'X')
+	link->list = packet;
+	switch (kind.s[0]) {
+	case 'X':
 		return QUEUE_LINK_REFUSED;
+	case 'O':
+		return QUEUE_LINK_ORDERS;
+	case 'U':
+		return QUEUE_LINK_UNDO;
+	case 'T':
+		return link->subscribed ? QUEUE_LINK_TRY_NOW : QUEUE_LINK_LOST;
+	}
 	if (netstring_take_u64(&packet, number) == -1 || packet.len != 0 ||
 	    link->subscribed == (kind.s[0] == 'H'))
 		return QUEUE_LINK_LOST;
@@ -281,7 +294,6 @@ tell_lost(struct queue_link *link)
 enum queue_link_event
 queue_link_next(struct queue_link *link, int64_t now_ms, uint64_t *number)
 {
-	char buf[NOTICE_MAX];
 	enum queue_link_event event;
 	int passed;
 
@@ -291,8 +303,8 @@ queue_link_next(struct queue_link *link, int64_t now_ms, uint64_t *number)
 		return start(link, now_ms) ? QUEUE_LINK_NONE : tell_lost(link);
 	}
 	for (;;) {
-		ssize_t got =
-		    fd_receive_packet(link->fd, buf, sizeof(buf), &passed);
+		ssize_t got = fd_receive_packet(
+		    link->fd, link->buffer, FD_PACKET_MAX, &passed);
 
 		fd_close(passed); /* none is expected */
 		if (got == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -302,8 +314,8 @@ queue_link_next(struct queue_link *link, int64_t now_ms, uint64_t *number)
 		} else if (got <= 0) {
 			event = QUEUE_LINK_LOST;
 		} else {
-			event = understand(
-			    link, (struct span){buf, (size_t)got}, number);
+			event = understand(link,
+			    (struct span){link->buffer, (size_t)got}, number);
 		}
 		if (event == QUEUE_LINK_NONE)
 			continue; /* an acknowledgement */
@@ -311,6 +323,13 @@ queue_link_next(struct queue_link *link, int64_t now_ms, uint64_t *number)
 			lose(link, now_ms);
 		return event == QUEUE_LINK_LOST ? tell_lost(link) : event;
 	}
+}
+
+void
+queue_link_restart(struct queue_link *link, int64_t now_ms)
+{
+	if (link->fd != -1)
+		lose(link, now_ms);
 }
 
 short

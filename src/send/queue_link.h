@@ -31,6 +31,10 @@ enum queue_link_event {
 	QUEUE_LINK_RESCAN,  /* notices were dropped; number: the limit */
 	QUEUE_LINK_NEW,     /* number: the id of a new message */
 	QUEUE_LINK_BARRIER, /* number: the id that was asked about */
+	QUEUE_LINK_ORDERS,  /* list: orders that were given; before
+			       QUEUE_LINK_UP: some of those that stand */
+	QUEUE_LINK_UNDO,    /* list: orders that were taken back */
+	QUEUE_LINK_TRY_NOW, /* list: ids to be tried at once; empty: all */
 	QUEUE_LINK_LOST,    /* the connection ended, or could not be made: told
 			       once until it is up again */
 	QUEUE_LINK_REFUSED, /* another qmail-send is subscribed */
@@ -40,6 +44,9 @@ struct queue_link {
 	const char *path;
 	int fd; /* or -1 */
 	bool subscribed, told_lost, full;
+	unsigned connections; /* made since the start */
+	char *buffer;         /* of FD_PACKET_MAX bytes */
+	struct span list;     /* netstrings, in buffer: until the next call */
 	int64_t retry_ms, deadline_ms; /* by clock_mono_ms */
 	int64_t backoff_ms;
 	struct str requests; /* u32 length and packet, each */
@@ -56,6 +63,8 @@ void queue_link_free(struct queue_link *link);
    for now. */
 enum queue_link_event queue_link_next(
     struct queue_link *link, int64_t now_ms, uint64_t *number);
+/* Ends the connection, and makes another: what it said could not be kept. */
+void queue_link_restart(struct queue_link *link, int64_t now_ms);
 /* Sends what can be sent without waiting. */
 void queue_link_flush(struct queue_link *link, int64_t now_ms);
 /* What poll shall wait for, 0 if not connected. */

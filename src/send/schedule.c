@@ -296,15 +296,23 @@ schedule_first(const struct schedule *schedule, enum schedule_heap heap)
 
 /* ---- times -------------------------------------------------------------- */
 
+/* For so many seconds so many messages become due. */
+static size_t
+find_window(size_t count)
+{
+	size_t window_s = count / SCHEDULE_FLUSH_RATE;
+
+	return window_s > SCHEDULE_FLUSH_MAX_S ? SCHEDULE_FLUSH_MAX_S
+					       : window_s;
+}
+
 void
 schedule_flush(struct schedule *schedule, int64_t now_s)
 {
 	for (size_t heap = 0; heap < CHANNELS; heap++) {
 		size_t count = schedule->heaps[heap].count;
-		size_t window_s = count / SCHEDULE_FLUSH_RATE;
+		size_t window_s = find_window(count);
 
-		if (window_s > SCHEDULE_FLUSH_MAX_S)
-			window_s = SCHEDULE_FLUSH_MAX_S;
 		/* times that never fall along the array keep it a heap but for
 		   equal times, whose order then is that of the old times */
 		for (size_t i = 1; i <= count; i++) {
@@ -313,6 +321,49 @@ schedule_flush(struct schedule *schedule, int64_t now_s)
 
 			message->due_s[heap] =
 			    now_s + (int64_t)((i - 1) * window_s / count);
+		}
+	}
+}
+
+bool
+schedule_is_held(const struct message *message, enum schedule_heap heap)
+{
+	return message->todo[heap] && !message->active[heap] &&
+	    !message->unread && message->place[heap] == 0;
+}
+
+static bool
+is_to_release(const struct message *message, enum schedule_heap heap)
+{
+	return schedule_is_held(message, heap) ||
+	    (message->held && message->place[heap] != 0);
+}
+
+void
+schedule_release(struct schedule *schedule, int64_t now_s)
+{
+	for (size_t heap = 0; heap < CHANNELS; heap++) {
+		enum schedule_heap to = (enum schedule_heap)heap;
+		size_t count = 0, done = 0, window_s;
+
+		for (size_t i = 0; i < schedule->hash_size; i++) {
+			if (schedule->hash[i] != 0 &&
+			    is_to_release(
+				at_index(schedule, schedule->hash[i]), to))
+				count++;
+		}
+		window_s = find_window(count);
+		for (size_t i = 0; done < count; i++) {
+			struct message *message;
+
+			if (schedule->hash[i] == 0)
+				continue;
+			message = at_index(schedule, schedule->hash[i]);
+			if (!is_to_release(message, to))
+				continue;
+			schedule_set_due(schedule, message, to,
+			    now_s + (int64_t)(done * window_s / count));
+			done++;
 		}
 	}
 }

@@ -45,6 +45,7 @@ struct message {
 	bool missing : 1;               /* its envelope was not there once */
 	bool failed : 1;                /* a recipient failed for good */
 	bool bouncing : 1;              /* only its bounce remains */
+	bool held : 1;                  /* some recipients are, by an order */
 };
 
 struct schedule {
@@ -88,6 +89,11 @@ struct message *schedule_first(
 
 /* All are due now, or if they are many within a few seconds. */
 void schedule_flush(struct schedule *schedule, int64_t now_s);
+/* An order that held more than one message does so no more: those that wait
+   for that are due, as above. */
+void schedule_release(struct schedule *schedule, int64_t now_s);
+/* True if the message waits there for nothing but the end of such an order. */
+bool schedule_is_held(const struct message *message, enum schedule_heap heap);
 /* The clock was set back by so many seconds. */
 void schedule_shift(struct schedule *schedule, int64_t back_s);
 

@@ -17,6 +17,7 @@
 #include "send/hosts.h"
 #include "send/id_queue.h"
 #include "send/message_log.h"
+#include "send/orders.h"
 #include "send/queue_link.h"
 #include "send/queue_scan.h"
 #include "send/schedule.h"
@@ -30,6 +31,8 @@ struct state {
 	struct channel channels[CHANNELS];
 	size_t old_passes; /* made with tables that are not the present ones */
 	struct queue_link link;
+	struct orders orders;
+	unsigned orders_connection; /* of the link, that orders.next is from */
 	struct queue_scan scan;
 	struct queue_coverage coverage;
 	bool subscribed_once;

@@ -14,6 +14,7 @@
 struct fixture {
 	struct hosts hosts;
 	struct classify_tables tables;
+	struct order_set orders;
 	struct str env;
 	struct queue_envelope envelope;
 	struct pass *made[CHANNELS];
@@ -40,8 +41,8 @@ make(struct fixture *f, const char *sender, const char *const *recipients,
 	queue_envelope_append_end(&f->env, 0);
 	assert_int_equal(
 	    queue_envelope_decode(str_span(&f->env), &f->envelope), 0);
-	pass_make(&f->envelope, span_of(done), &f->tables, &f->hosts, wanted,
-	    f->made, &f->counts);
+	pass_make(&f->envelope, span_of(done), &f->tables, &f->orders,
+	    &f->hosts, wanted, f->made, &f->counts);
 }
 
 static void
@@ -207,10 +208,41 @@ lets_wait_in_line(void **state)
 	hosts_free(&hosts);
 }
 
+static void
+who_is_held_is_left_out(void **state)
+{
+	static const char *const recipients[] = {"a@held.example",
+	    "b@free.example", "c@HELD.example", "d@local", NULL};
+	static const bool wanted[CHANNELS] = {true, true};
+	struct order held = {
+	    .kind = ORDER_HOLD_DOMAIN, .key = SPAN_LITERAL("held.example")};
+	struct fixture f;
+
+	(void)state;
+	make(&f, "s@x", recipients, "");
+	assert_int_equal(f.counts.held[CHANNEL_REMOTE], 0);
+	for (size_t i = 0; i < CHANNELS; i++) {
+		assert_false(f.made[i]->held);
+		pass_free(f.made[i], &f.hosts);
+	}
+	assert_int_equal(order_set_add(&f.orders, &held), 1);
+	pass_make(&f.envelope, SPAN_LITERAL("T"), &f.tables, &f.orders,
+	    &f.hosts, wanted, f.made, &f.counts);
+	assert_int_equal(f.counts.todo[CHANNEL_REMOTE], 3);
+	assert_int_equal(f.counts.held[CHANNEL_REMOTE], 2);
+	assert_int_equal(f.counts.held[CHANNEL_LOCAL], 0);
+	assert_int_equal(f.made[CHANNEL_REMOTE]->recipient_count, 1);
+	assert_true(f.made[CHANNEL_REMOTE]->held);
+	assert_false(f.made[CHANNEL_LOCAL]->held);
+	order_set_free(&f.orders);
+	unmake(&f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(who_is_held_is_left_out),
 	    cmocka_unit_test(groups_by_host),
 	    cmocka_unit_test(goes_in_file_order),
 	    cmocka_unit_test(leaves_out_what_is_done),
