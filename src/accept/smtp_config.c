@@ -35,9 +35,17 @@ smtp_config_load(struct smtp_config *config, bool is_relay)
 	config->timeout_s = timeout > UINT_MAX ? UINT_MAX : (unsigned)timeout;
 	config->recipients_max =
 	    getenv("DISABLE_MAXRCPT") == NULL ? recipients : 0;
-	if (!is_relay && rcpthosts_load(&config->hosts) == -1)
+	if (rcpthosts_load(&config->hosts) == -1 ||
+	    smtp_plugins_load(&config->plugins) == -1)
 		return -1;
 	return smtp_policy_load(&config->policy, is_relay);
+}
+
+int
+smtp_config_refresh(struct smtp_config *config, bool is_relay)
+{
+	config->is_relay = config->policy.is_relay = is_relay;
+	return peer_load_databytes(&config->databytes);
 }
 
 void
@@ -46,4 +54,5 @@ smtp_config_free(struct smtp_config *config)
 	str_free(&config->greeting);
 	rcpthosts_free(&config->hosts);
 	smtp_policy_free(&config->policy);
+	smtp_plugins_free(&config->plugins);
 }

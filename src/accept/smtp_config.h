@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "accept/smtp_plugins.h"
 #include "accept/smtp_policy.h"
 #include "base/attr.h"
 #include "base/str.h"
@@ -21,15 +22,17 @@ struct smtp_config {
 	unsigned timeout_s;     /* for one read or write, at least 1 */
 	uint64_t databytes;     /* 0: no limit */
 	size_t recipients_max;  /* 0: no limit but the envelope's size */
-	bool is_relay;          /* the client may relay: hosts is not loaded */
+	bool is_relay;          /* the client may relay, whatever hosts says */
 	struct rcpthosts hosts; /* for whom mail is taken */
 	struct smtp_policy policy; /* whom it is not taken from */
+	struct smtp_plugins plugins;
 };
 
-/* Sets all of *config; the current directory is the home. is_relay: the
-   client needs no rcpthosts. Returns 0, or -1 if a file cannot be read or
-   there is no greeting. */
+/* Sets all of *config; the current directory is the home. Returns 0, or -1 if a
+   file cannot be read or there is no greeting. */
 MUST_USE int smtp_config_load(struct smtp_config *config, bool is_relay);
+/* Once more what the environment says, which a plugin has changed. */
+MUST_USE int smtp_config_refresh(struct smtp_config *config, bool is_relay);
 void smtp_config_free(struct smtp_config *config);
 
 #endif

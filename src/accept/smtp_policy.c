@@ -41,14 +41,29 @@ load_patterns(struct patterns *patterns, const char *path)
 	return result;
 }
 
-/* Two files of patterns, the second for those only who may not relay. */
+/* All files of patterns; those about HELO only if the name is asked for. */
 static int
-load_pair(const struct smtp_policy *policy, struct patterns *patterns,
-    const char *path, const char *norelay_path)
+load_all_patterns(struct smtp_policy *policy)
 {
-	if (path != NULL && load_patterns(patterns, path) == -1)
-		return -1;
-	return policy->is_relay ? 0 : load_patterns(patterns, norelay_path);
+	const struct {
+		struct patterns *patterns;
+		const char *path;
+		bool is_helo;
+	} files[] = {
+	    {&policy->helos, "control/badhelo", true},
+	    {&policy->strange_helos, "control/badhelonorelay", true},
+	    {&policy->strange_senders, "control/badmailfromnorelay", false},
+	    {&policy->recipients, "control/badrcptto", false},
+	    {&policy->strange_recipients, "control/badrcpttonorelay", false},
+	};
+	bool asks_helo = getenv("NOBADHELO") == NULL;
+
+	for (size_t i = 0; i < COUNT(files); i++) {
+		if ((asks_helo || !files[i].is_helo) &&
+		    load_patterns(files[i].patterns, files[i].path) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 static int
@@ -80,8 +95,6 @@ load_valid(struct smtp_policy *policy)
 {
 	int has_list, has_more;
 
-	if (policy->is_relay)
-		return 0;
 	has_list = control_list(
 	    environment("VALIDRCPTTO", "control/validrcptto"), &policy->valid);
 	has_more = key_database_open(&policy->more_valid);
@@ -92,24 +105,18 @@ load_valid(struct smtp_policy *policy)
 int
 smtp_policy_load(struct smtp_policy *policy, bool is_relay)
 {
-	bool asks_helo = getenv("NOBADHELO") == NULL;
-
 	*policy = (struct smtp_policy){.is_relay = is_relay,
 	    .bad_senders = CONTROL_TABLE_INIT,
 	    .helos = PATTERNS_INIT,
-	    .senders = PATTERNS_INIT,
 	    .recipients = PATTERNS_INIT,
+	    .strange_helos = PATTERNS_INIT,
+	    .strange_senders = PATTERNS_INIT,
+	    .strange_recipients = PATTERNS_INIT,
 	    .valid = CONTROL_TABLE_INIT,
 	    .more_valid = KEY_DATABASE_INIT(environment(
 		"MOREVALIDRCPTTO_CDB", "control/morevalidrcptto.cdb"))};
 	if (control_list("control/badmailfrom", &policy->bad_senders) == -1 ||
-	    (asks_helo &&
-		load_pair(policy, &policy->helos, "control/badhelo",
-		    "control/badhelonorelay") == -1) ||
-	    load_pair(policy, &policy->senders, NULL,
-		"control/badmailfromnorelay") == -1 ||
-	    load_pair(policy, &policy->recipients, "control/badrcptto",
-		"control/badrcpttonorelay") == -1 ||
+	    load_all_patterns(policy) == -1 ||
 	    load_flag("control/rejectnullsenders", &policy->is_null_bad) ==
 		-1 ||
 	    load_flag("control/rejectrelaytest", &policy->is_relay_test_bad) ==
@@ -123,8 +130,10 @@ void
 smtp_policy_free(struct smtp_policy *policy)
 {
 	patterns_free(&policy->helos);
-	patterns_free(&policy->senders);
 	patterns_free(&policy->recipients);
+	patterns_free(&policy->strange_helos);
+	patterns_free(&policy->strange_senders);
+	patterns_free(&policy->strange_recipients);
 	control_table_free(&policy->bad_senders);
 	control_table_free(&policy->valid);
 	key_database_free(&policy->more_valid);
@@ -142,15 +151,25 @@ is_listed(const struct control_table *table, struct span address)
 	    (at != SPAN_NONE && control_has(table, span_from(address, at)));
 }
 
+static bool
+is_bad(const struct smtp_policy *policy, const struct patterns *of_all,
+    const struct patterns *of_strangers, const struct str *text)
+{
+	return patterns_match(of_all, text) ||
+	    (!policy->is_relay && patterns_match(of_strangers, text));
+}
+
 const struct smtp_refusal *
 smtp_policy_judge_sender(const struct smtp_policy *policy,
     const struct str *helo_or_null, const struct str *sender)
 {
 	if (helo_or_null != NULL &&
-	    patterns_match(&policy->helos, helo_or_null))
+	    is_bad(
+		policy, &policy->helos, &policy->strange_helos, helo_or_null))
 		return &bad_helo;
 	if (is_listed(&policy->bad_senders, str_span(sender)) ||
-	    patterns_match(&policy->senders, sender))
+	    (!policy->is_relay &&
+		patterns_match(&policy->strange_senders, sender)))
 		return &bad_sender;
 	if (policy->is_null_bad && sender->len == 0)
 		return &null_sender;
@@ -191,7 +210,8 @@ smtp_policy_judge_recipient(struct smtp_policy *policy,
 	int found;
 
 	*refusal = NULL;
-	if (patterns_match(&policy->recipients, recipient)) {
+	if (is_bad(policy, &policy->recipients, &policy->strange_recipients,
+		recipient)) {
 		*refusal = &bad_recipient;
 		return 0;
 	}

@@ -20,8 +20,10 @@
 #include "conf/patterns.h"
 
 struct smtp_policy {
-	bool is_relay;
-	struct patterns helos, senders, recipients;
+	bool is_relay;                     /* may change in the conversation */
+	struct patterns helos, recipients; /* badhelo, badrcptto */
+	/* of those who may not relay: the files that end in norelay */
+	struct patterns strange_helos, strange_senders, strange_recipients;
 	struct control_table bad_senders; /* badmailfrom */
 	bool is_null_bad;                 /* rejectnullsenders */
 	bool is_relay_test_bad;           /* rejectrelaytest */

@@ -59,12 +59,14 @@ static void
 start(struct smtp_session *session, struct delivery *delivery)
 {
 	struct span helo = str_span(&session->helo);
+	const struct smtp_plugins *plugins = &session->config->plugins;
 	struct str received = STR_INIT;
 
 	smtp_data_init(&delivery->data);
 	peer_append_received(
 	    session->peer, &received, session->has_helo ? &helo : NULL, "SMTP");
 	submit_write(&delivery->submit, received.s, received.len);
+	submit_write(&delivery->submit, plugins->header.s, plugins->header.len);
 	str_free(&received);
 }
 

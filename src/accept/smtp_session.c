@@ -6,6 +6,7 @@
 #include "accept/log_line.h"
 #include "accept/own_address.h"
 #include "accept/smtp_command.h"
+#include "accept/smtp_consult.h"
 #include "accept/smtp_receive.h"
 #include "base/die.h"
 #include "mail/address.h"
@@ -70,12 +71,24 @@ smtp_log(
 	str_free(&line);
 }
 
+void
+smtp_refuse(struct smtp_session *session, const struct smtp_refusal *refusal)
+{
+	smtp_reply(session, refusal->reply);
+	smtp_log(session,
+	    &(struct smtp_decision){
+		.result = refusal->code >= 500 ? "reject" : "defer",
+		.code = refusal->code,
+		.why = refusal->why,
+		.to = str_span(&session->address)});
+}
+
 /* ---- the session's state ---------------------------------------------------
  */
 
 void
 smtp_session_init(struct smtp_session *session, struct in *in, struct out *out,
-    struct smtp_config *config, const struct peer *peer)
+    struct smtp_config *config, struct peer *peer)
 {
 	session->in = in;
 	session->out = out;
@@ -84,7 +97,7 @@ smtp_session_init(struct smtp_session *session, struct in *in, struct out *out,
 	session->pid = getpid();
 	session->line = session->helo = session->sender = session->address =
 	    session->recipients = (struct str)STR_INIT;
-	session->recipient_count = 0;
+	session->recipient_count = session->asked_count = 0;
 	session->has_helo = session->has_mail = false;
 	session->refusal = NULL;
 	session->bad_recipients = 0;
@@ -106,16 +119,17 @@ smtp_session_reset(struct smtp_session *session)
 {
 	str_clear(&session->sender);
 	str_clear(&session->recipients);
-	session->recipient_count = 0;
+	session->recipient_count = session->asked_count = 0;
 	session->has_mail = false;
 	session->refusal = NULL;
+	smtp_plugins_reset(&session->config->plugins);
 }
 
 /* ---- commands --------------------------------------------------------------
  */
 
-static enum smtp_next
-refuse_controls(struct smtp_session *session)
+enum smtp_next
+smtp_refuse_controls(struct smtp_session *session)
 {
 	smtp_reply(session, "421 unable to read controls (#4.3.0)");
 	return SMTP_LEAVE;
@@ -145,7 +159,7 @@ replace_own_literal(struct smtp_session *session)
 		return SMTP_GO_ON;
 	found = control_line_default_me("control/localiphost", NULL, &host);
 	if (found == -1) {
-		next = refuse_controls(session);
+		next = smtp_refuse_controls(session);
 	} else if (found == 1) {
 		str_truncate(&session->address, at + 1);
 		str_append_span(&session->address, str_span(&host));
@@ -181,18 +195,6 @@ read_address(struct smtp_session *session, struct span argument,
 	return SMTP_GO_ON;
 }
 
-static void
-refuse(struct smtp_session *session, const struct smtp_refusal *refusal)
-{
-	smtp_reply(session, refusal->reply);
-	smtp_log(session,
-	    &(struct smtp_decision){
-		.result = refusal->code >= 500 ? "reject" : "defer",
-		.code = refusal->code,
-		.why = refusal->why,
-		.to = str_span(&session->address)});
-}
-
 /* After too many recipients that are refused the client is sent away. */
 static enum smtp_next
 refuse_recipient(
@@ -200,11 +202,20 @@ refuse_recipient(
 {
 	unsigned long limit = session->config->policy.bad_recipients_max;
 
-	refuse(session, refusal);
+	smtp_refuse(session, refusal);
 	if (limit == 0 || ++session->bad_recipients < limit)
 		return SMTP_GO_ON;
 	smtp_reply(session, "421 too many bad recipients (#4.7.1)");
 	return SMTP_LEAVE;
+}
+
+/* ---- MAIL, RCPT, DATA ------------------------------------------------------
+ */
+
+static enum smtp_next
+next_of(enum smtp_consulted consulted)
+{
+	return consulted == SMTP_CONSULT_LEAVE ? SMTP_LEAVE : SMTP_GO_ON;
 }
 
 static enum smtp_next
@@ -212,6 +223,7 @@ do_mail(struct smtp_session *session, struct span argument)
 {
 	struct smtp_config *config = session->config;
 	struct span parameters;
+	enum smtp_consulted consulted;
 	enum smtp_next next;
 	uint64_t size;
 	bool ok;
@@ -221,16 +233,24 @@ do_mail(struct smtp_session *session, struct span argument)
 		return next;
 	smtp_session_reset(session);
 	str_append_span(&session->sender, str_span(&session->address));
+	str_clear(&session->address); /* no recipient yet */
 	if (config->databytes != 0 && smtp_command_size(parameters, &size) &&
 	    size > config->databytes) {
-		str_clear(&session->address); /* no recipient yet */
-		refuse(session, &too_big);
+		smtp_refuse(session, &too_big);
 		smtp_session_reset(session);
 		return SMTP_GO_ON;
 	}
+	consulted = smtp_consult(session, SMTP_AT_MAIL, &session->sender);
+	if (consulted == SMTP_CONSULT_REFUSED ||
+	    consulted == SMTP_CONSULT_LEAVE) {
+		smtp_session_reset(session);
+		return next_of(consulted);
+	}
 	session->has_mail = true;
-	session->refusal = smtp_policy_judge_sender(&config->policy,
-	    session->has_helo ? &session->helo : NULL, &session->sender);
+	if (consulted == SMTP_CONSULT_GO_ON)
+		session->refusal = smtp_policy_judge_sender(&config->policy,
+		    session->has_helo ? &session->helo : NULL,
+		    &session->sender);
 	smtp_reply(session, "250 ok");
 	return SMTP_GO_ON;
 }
@@ -244,7 +264,7 @@ add_recipient(struct smtp_session *session)
 
 	if ((limit != 0 && session->recipient_count >= limit) ||
 	    address->len >= SMTP_ENVELOPE_MAX - all->len) {
-		refuse(session, &too_many);
+		smtp_refuse(session, &too_many);
 		return SMTP_GO_ON;
 	}
 	/* the NUL that ends every str is copied too */
@@ -259,33 +279,47 @@ add_recipient(struct smtp_session *session)
 	return SMTP_GO_ON;
 }
 
-/* Sets *refusal if the client may not send to session->address. */
-static int
-judge_recipient(
-    struct smtp_session *session, const struct smtp_refusal **refusal)
+/*
+ * Judges session->address by the plugins and by what control/ says. Replies
+ * if it is refused; else returns SMTP_CONSULT_TAKE.
+ */
+static enum smtp_consulted
+judge_recipient(struct smtp_session *session)
 {
 	struct smtp_config *config = session->config;
+	const struct smtp_refusal *refusal = session->refusal;
+	enum smtp_consulted consulted;
 	int allowed = 1;
 
-	if (!config->is_relay)
+	consulted = smtp_consult(session, SMTP_AT_RCPT, &session->address);
+	if (consulted != SMTP_CONSULT_GO_ON)
+		return consulted;
+	if (refusal == NULL && !config->is_relay) {
 		allowed = rcpthosts_allows(
 		    &config->hosts, str_span(&session->address));
-	if (allowed == -1)
-		return -1;
-	if (allowed == 0) {
-		*refusal = &not_allowed;
-		return 0;
+		if (allowed == 0)
+			refusal = &not_allowed;
 	}
-	return smtp_policy_judge_recipient(
-	    &config->policy, &session->address, refusal);
+	if (allowed == -1 ||
+	    (refusal == NULL &&
+		smtp_policy_judge_recipient(
+		    &config->policy, &session->address, &refusal) == -1)) {
+		(void)smtp_refuse_controls(session);
+		return SMTP_CONSULT_LEAVE;
+	}
+	if (refusal != NULL)
+		return refuse_recipient(session, refusal) == SMTP_LEAVE
+		    ? SMTP_CONSULT_LEAVE
+		    : SMTP_CONSULT_REFUSED;
+	consulted = smtp_consult(session, SMTP_AT_PASS, &session->address);
+	return consulted == SMTP_CONSULT_GO_ON ? SMTP_CONSULT_TAKE : consulted;
 }
 
 static enum smtp_next
 do_rcpt(struct smtp_session *session, struct span argument)
 {
-	struct smtp_config *config = session->config;
-	const struct smtp_refusal *refusal;
 	struct span parameters;
+	enum smtp_consulted consulted;
 	enum smtp_next next;
 	bool ok;
 
@@ -296,12 +330,11 @@ do_rcpt(struct smtp_session *session, struct span argument)
 	next = read_address(session, argument, &parameters, &ok);
 	if (next != SMTP_GO_ON || !ok)
 		return next;
-	refusal = session->refusal;
-	if (refusal == NULL && judge_recipient(session, &refusal) == -1)
-		return refuse_controls(session);
-	if (refusal != NULL)
-		return refuse_recipient(session, refusal);
-	if (config->is_relay)
+	session->asked_count++;
+	consulted = judge_recipient(session);
+	if (consulted != SMTP_CONSULT_TAKE)
+		return next_of(consulted);
+	if (session->config->is_relay)
 		str_append_cstr(&session->address, session->peer->relay);
 	return add_recipient(session);
 }
@@ -309,29 +342,45 @@ do_rcpt(struct smtp_session *session, struct span argument)
 static enum smtp_next
 do_data(struct smtp_session *session)
 {
-	if (!session->has_mail)
+	enum smtp_consulted consulted;
+
+	if (!session->has_mail) {
 		smtp_reply(session, "503 MAIL first (#5.5.1)");
-	else if (session->recipient_count == 0)
+		return SMTP_GO_ON;
+	}
+	if (session->recipient_count == 0) {
 		smtp_reply(session, "503 RCPT first (#5.5.1)");
-	else
-		return smtp_receive(session);
-	return SMTP_GO_ON;
+		return SMTP_GO_ON;
+	}
+	str_clear(&session->address);
+	consulted = smtp_consult(session, SMTP_AT_DATA, NULL);
+	if (consulted == SMTP_CONSULT_REFUSED ||
+	    consulted == SMTP_CONSULT_LEAVE)
+		return next_of(consulted);
+	return smtp_receive(session);
 }
 
-static void
+static enum smtp_next
 do_hello(struct smtp_session *session, bool is_extended, struct span argument)
 {
+	enum smtp_consulted consulted;
+
 	smtp_session_reset(session);
 	session->has_helo = true;
 	str_copy(&session->helo, argument);
+	consulted = smtp_consult(session, SMTP_AT_HELO, NULL);
+	if (consulted == SMTP_CONSULT_REFUSED ||
+	    consulted == SMTP_CONSULT_LEAVE)
+		return next_of(consulted);
 	if (!is_extended) {
 		reply_greeting(session, "250 ", "");
-		return;
+		return SMTP_GO_ON;
 	}
 	reply_greeting(session, "250-", "\r\n250-PIPELINING");
 	out_cstr(session->out, "250-SIZE ");
 	out_u64(session->out, session->config->databytes);
 	smtp_reply(session, "\r\n250 8BITMIME");
+	return SMTP_GO_ON;
 }
 
 static enum smtp_next
@@ -341,8 +390,7 @@ do_command(
 	switch (verb) {
 	case SMTP_HELO:
 	case SMTP_EHLO:
-		do_hello(session, verb == SMTP_EHLO, argument);
-		break;
+		return do_hello(session, verb == SMTP_EHLO, argument);
 	case SMTP_MAIL:
 		return do_mail(session, argument);
 	case SMTP_RCPT:
@@ -402,7 +450,15 @@ smtp_session_run(struct smtp_session *session)
 {
 	enum smtp_next next = SMTP_GO_ON;
 
-	reply_greeting(session, "220 ", " ESMTP");
+	switch (smtp_consult(session, SMTP_AT_CONNECTION, NULL)) {
+	case SMTP_CONSULT_GO_ON:
+	case SMTP_CONSULT_TAKE:
+		reply_greeting(session, "220 ", " ESMTP");
+		break;
+	case SMTP_CONSULT_REFUSED:
+	case SMTP_CONSULT_LEAVE:
+		return SMTP_LEAVE;
+	}
 	while (next == SMTP_GO_ON) {
 		struct span line, argument;
 		enum smtp_verb verb;

@@ -37,10 +37,11 @@ struct smtp_session {
 	struct in *in;
 	struct out *out;
 	struct smtp_config *config;
-	const struct peer *peer;
+	struct peer *peer;
 	struct str line, helo, sender, address;
 	struct str recipients; /* each ended by NUL; none contains one */
 	size_t recipient_count;
+	size_t asked_count; /* RCPTs of this transaction */
 	bool has_helo, has_mail;
 	const struct smtp_refusal *refusal; /* of every recipient, or NULL */
 	unsigned long bad_recipients;       /* of the whole conversation */
@@ -51,7 +52,7 @@ struct smtp_session {
 
 /* Sets *session; the pointers must outlive it. */
 void smtp_session_init(struct smtp_session *session, struct in *in,
-    struct out *out, struct smtp_config *config, const struct peer *peer);
+    struct out *out, struct smtp_config *config, struct peer *peer);
 /*
  * Greets, then obeys until the end. Returns any of enum smtp_next but
  * SMTP_GO_ON; the last reply still is in out.
@@ -59,12 +60,18 @@ void smtp_session_init(struct smtp_session *session, struct in *in,
 MUST_USE enum smtp_next smtp_session_run(struct smtp_session *session);
 void smtp_session_free(struct smtp_session *session);
 
-/* ---- for smtp_receive.c ---------------------------------------------------
+/* ---- for smtp_receive.c and smtp_consult.c
+ * ---------------------------------------------------
  */
 
 void smtp_reply(struct smtp_session *session, const char *text);
 /* Ends a reply with text that is not ours: unprintable bytes become '?'. */
 void smtp_reply_foreign(struct smtp_session *session, const char *text);
+/* Replies, and logs it as said about session->address. */
+void smtp_refuse(
+    struct smtp_session *session, const struct smtp_refusal *refusal);
+/* For a file of control/ that can suddenly not be read: SMTP_LEAVE. */
+enum smtp_next smtp_refuse_controls(struct smtp_session *session);
 /* Forgets sender and recipients. */
 void smtp_session_reset(struct smtp_session *session);
 
