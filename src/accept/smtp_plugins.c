@@ -107,6 +107,15 @@ read_lines(struct smtp_plugins *plugins, const struct control_table *table,
 	return 0;
 }
 
+void
+smtp_plugins_init(struct smtp_plugins *plugins)
+{
+	*plugins = (struct smtp_plugins){
+	    .all = NULL, .reply = STR_INIT, .header = STR_INIT};
+	for (size_t i = 0; i < SMTP_STAGES; i++)
+		plugins->always[i] = plugins->now[i] = (struct str)STR_INIT;
+}
+
 int
 smtp_plugins_load(struct smtp_plugins *plugins)
 {
@@ -114,10 +123,7 @@ smtp_plugins_load(struct smtp_plugins *plugins)
 	const char *path = getenv("SPPCONFFILE");
 	int result, error;
 
-	*plugins = (struct smtp_plugins){
-	    .all = NULL, .reply = STR_INIT, .header = STR_INIT};
-	for (size_t i = 0; i < SMTP_STAGES; i++)
-		plugins->always[i] = plugins->now[i] = (struct str)STR_INIT;
+	smtp_plugins_init(plugins);
 	if (path == NULL || path[0] == '\0')
 		path = "control/smtpplugins";
 	result = control_list(path, &table);

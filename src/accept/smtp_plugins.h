@@ -66,6 +66,8 @@ struct smtp_plugins {
 	struct str always[SMTP_STAGES], now[SMTP_STAGES];
 };
 
+/* No plugins. */
+void smtp_plugins_init(struct smtp_plugins *plugins);
 /* Sets all of *plugins; the current directory is the home. No file: none.
    Returns 0, or -1 with errno; EINVAL after a line on stderr. */
 MUST_USE int smtp_plugins_load(struct smtp_plugins *plugins);

@@ -102,8 +102,8 @@ load_valid(struct smtp_policy *policy)
 	return has_list == -1 || has_more == -1 ? -1 : 0;
 }
 
-int
-smtp_policy_load(struct smtp_policy *policy, bool is_relay)
+void
+smtp_policy_init(struct smtp_policy *policy, bool is_relay)
 {
 	*policy = (struct smtp_policy){.is_relay = is_relay,
 	    .bad_senders = CONTROL_TABLE_INIT,
@@ -115,6 +115,12 @@ smtp_policy_load(struct smtp_policy *policy, bool is_relay)
 	    .valid = CONTROL_TABLE_INIT,
 	    .more_valid = KEY_DATABASE_INIT(environment(
 		"MOREVALIDRCPTTO_CDB", "control/morevalidrcptto.cdb"))};
+}
+
+int
+smtp_policy_load(struct smtp_policy *policy, bool is_relay)
+{
+	smtp_policy_init(policy, is_relay);
 	if (control_list("control/badmailfrom", &policy->bad_senders) == -1 ||
 	    load_all_patterns(policy) == -1 ||
 	    load_flag("control/rejectnullsenders", &policy->is_null_bad) ==

@@ -40,6 +40,8 @@ struct smtp_refusal {
 	const char *why, *reply;
 };
 
+/* A policy that refuses nobody. */
+void smtp_policy_init(struct smtp_policy *policy, bool is_relay);
 /* Sets all of *policy; the current directory is the home. Returns 0, or -1 if
    a file cannot be read; if one makes no sense, after a line on stderr. */
 MUST_USE int smtp_policy_load(struct smtp_policy *policy, bool is_relay);

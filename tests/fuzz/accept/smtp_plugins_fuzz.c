@@ -47,9 +47,11 @@ obey(struct smtp_plugins *plugins, struct span line, enum smtp_stage stage,
 	    plugins->header.s[plugins->header.len - 1] == '\n');
 	require(memchr(plugins->header.s, '\r', plugins->header.len) == NULL);
 	require(plugins->header.len <= SMTP_PLUGIN_HEADER_MAX);
-	for (size_t i = 0; i < plugins->reply.len; i++)
-		require(
-		    plugins->reply.s[i] >= ' ' && plugins->reply.s[i] <= '~');
+	require_printable(&plugins->reply);
+	for (size_t i = 0; i < SMTP_STAGES; i++) {
+		require_printable(&plugins->always[i]);
+		require_printable(&plugins->now[i]);
+	}
 	str_free(&address);
 }
 
@@ -57,13 +59,12 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char buf[4096];
-	struct smtp_plugins plugins = {.reply = STR_INIT, .header = STR_INIT};
+	struct smtp_plugins plugins;
 	struct span rest = {(const char *)data, size};
 	enum smtp_stage stage = SMTP_AT_CONNECTION;
 	struct out out;
 
-	for (size_t i = 0; i < SMTP_STAGES; i++)
-		plugins.always[i] = plugins.now[i] = (struct str)STR_INIT;
+	smtp_plugins_init(&plugins);
 	out_init(&out, -1, 1, buf, sizeof(buf));
 	while (rest.len > 0) {
 		size_t end = span_find(rest, '\n');

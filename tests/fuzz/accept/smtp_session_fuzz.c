@@ -113,8 +113,7 @@ converse(char *bytes, size_t size)
 	    .timeout_s = 1,
 	    .databytes = size > 0 && (bytes[0] & 2) != 0 ? 100 : 0,
 	    .recipients_max = 5,
-	    .hosts = RCPTHOSTS_INIT,
-	    .bad_senders = CONTROL_TABLE_INIT};
+	    .hosts = RCPTHOSTS_INIT};
 	struct peer peer = {"unknown", "192.0.2.7", NULL, "h", NULL};
 	struct in in;
 	struct out out;
@@ -124,10 +123,13 @@ converse(char *bytes, size_t size)
 	queue.is_open = false;
 	peer.relay = config.is_relay ? "" : NULL;
 	str_copy(&config.greeting, SPAN_LITERAL("h"));
-	config.hosts.is_more_tried = true; /* and there is none */
+	smtp_policy_init(&config.policy, config.is_relay);
+	smtp_plugins_init(&config.plugins);
+	config.hosts.more.is_tried = true; /* and there is none */
 	if (control_list_of(SPAN_LITERAL("h\n.s\n"), &config.hosts.hosts) ==
 		-1 ||
-	    control_list_of(SPAN_LITERAL("@bad\n"), &config.bad_senders) == -1)
+	    control_list_of(
+		SPAN_LITERAL("@bad\n"), &config.policy.bad_senders) == -1)
 		abort();
 	out_init(
 	    &out, open("/dev/null", O_WRONLY), 1, replies, sizeof(replies));
