@@ -162,9 +162,9 @@ token_atom_needs_quotes(struct span bytes)
 	for (size_t i = 0; i < bytes.len; i++) {
 		char byte = bytes.s[i];
 
-		/* a space that was escaped stays bare, as qmail has it; other
-		   delimiters would change what the line means */
-		if (byte < 32 || byte > 126 ||
+		/* a delimiter that was escaped, a space too, would change what
+		   the line means */
+		if (byte <= ' ' || byte > 126 ||
 		    strchr(")]\\(<>@,;:[\"", byte) != NULL)
 			return true;
 	}
