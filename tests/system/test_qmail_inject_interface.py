@@ -21,7 +21,7 @@ def field(shown, name):
 
 # ---- options ------------------------------------------------------------------
 
-@pytest.mark.parametrize("args, want", [
+RECIPIENTS = [
     ([], ["t@x.y", "c@x.y", "b@x.y"]),
     (["a@x.y"], ["a@x.y"]),
     (["-A"], ["t@x.y", "c@x.y", "b@x.y"]),
@@ -36,7 +36,11 @@ def field(shown, name):
     (["--", "-n"], ["-n@dh.dd.example"]),
     (["a@x.y", "-h"], ["a@x.y", "-h@dh.dd.example"]),
     (["-nN", "a@x.y"], ["a@x.y"]),
-])
+]
+
+
+@pytest.mark.parametrize("args, want", RECIPIENTS,
+                         ids=[" ".join(row[0]) or "none" for row in RECIPIENTS])
 def test_recipients(inject, args, want):  # noqa: F811
     assert inject.queue(MESSAGE, *args)[1] == [w.encode() for w in want]
 
@@ -85,7 +89,7 @@ def test_sender_option(inject, sender, want, shown):  # noqa: F811
 
 # ---- who it is from -------------------------------------------------------------
 
-@pytest.mark.parametrize("env, want, sender", [
+AUTHORS = [
     ({"QMAILUSER": "a b"}, '"a b"@dh.dd.example', "a b@dh.dd.example"),
     ({"USER": ""}, '""@dh.dd.example', "@dh.dd.example"),
     ({"MAILNAME": 'M "N', "MAILUSER": "mu", "MAILHOST": "mh"},
@@ -114,7 +118,12 @@ def test_sender_option(inject, sender, want, shown):  # noqa: F811
     ({"NAME": "a\nBcc: evil@x.y"}, '"a Bcc: evil@x.y" <u@dh.dd.example>',
      None),
     ({"QMAILUSER": "a\nb"}, '"a b"@dh.dd.example', "a\nb@dh.dd.example"),
-])
+]
+
+
+@pytest.mark.parametrize(
+    "env, want, sender", AUTHORS,
+    ids=[" ".join(f"{k}={v}" for k, v in row[0].items()) for row in AUTHORS])
 def test_default_author_and_sender(inject, env, want, sender):  # noqa: F811
     assert field(inject.show(env=env), b"From") == want.encode()
     got = inject.queue(env=env)[0]
