@@ -15,7 +15,7 @@ ROOT = Path(os.environ.get("CQMAIL_ADDONS", lib.REPO / "build/addons")) / "root"
 # Debian's builds of some packages have qmail's home compiled in.
 COMPILED_HOME = "/var/lib/qmail"
 NO_RIGHTS = "setpriv --inh-caps=-all --ambient-caps=-all "
-TRACE = re.compile(rb"(Return-Path|Delivered-To|Received|X-Envelope-[A-Za-z]+): |[ \t]")
+TRACE = re.compile(rb"(Return-Path|Delivered-To|Received|Authentication-Results): |[ \t]")
 
 
 def program(package, path):
