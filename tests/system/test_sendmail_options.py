@@ -3,6 +3,7 @@ scripts that print their arguments and environment."""
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def sendmail(tmp_path):
     return Sendmail(tmp_path)
 
 
-@pytest.mark.parametrize("args, want", [
+ARGUMENTS = [
     ([], ["-a", "--"]),
     (["a@b", "c"], ["-a", "--", "a@b", "c"]),
     (["-t"], ["-H", "--"]),
@@ -83,7 +84,11 @@ def sendmail(tmp_path):
     (["--", "-t"], ["-a", "--", "-t"]),
     (["a", "-t"], ["-a", "--", "a", "-t"]),
     (["-t", "-"], ["-H", "--", "-"]),
-])
+]
+
+
+@pytest.mark.parametrize("args, want", ARGUMENTS,
+                         ids=[shlex.join(row[0]) or "none" for row in ARGUMENTS])
 def test_arguments(sendmail, args, want):
     program, argv, _ = sendmail.became(*args)
     assert (program, argv) == ("qmail-inject", want)
@@ -94,7 +99,7 @@ FULL = {"QMAILUSER": "qu", "QMAILHOST": "qh", "QMAILNAME": "qn",
         "USER": "u"}
 
 
-@pytest.mark.parametrize("args, want", [
+AUTHORS = [
     ([], FULL),
     (["-F", "The Name"], {**FULL, "MAILNAME": "The Name"}),
     (["-f", "s@h.x"], {"QMAILUSER": "s", "QMAILHOST": "h.x",
@@ -108,7 +113,11 @@ FULL = {"QMAILUSER": "qu", "QMAILHOST": "qh", "QMAILNAME": "qn",
                                        "MAILUSER": "mu", "USER": "u"}),
     (["-f", "s@h", "-F", "The Name"], {"QMAILUSER": "s", "QMAILHOST": "h",
                                        "MAILUSER": "mu", "USER": "u"}),
-])
+]
+
+
+@pytest.mark.parametrize("args, want", AUTHORS,
+                         ids=[shlex.join(row[0]) or "none" for row in AUTHORS])
 def test_author(sendmail, args, want):
     _, _, env = sendmail.became(*args, env=FULL)
     assert {k: v for k, v in env.items() if k in AUTHOR} == want

@@ -110,6 +110,8 @@ DOC, MAP, XML = ("doc/interfaces/10-nut.md", "tests/statements/nut.txt",
     (MAP, MAPPING.replace("test_hard", "test_soft"), "test_soft: no such test"),
     (MAP, MAPPING.replace("walnut", "peanut"), "peanut [old]]: did not run"),
     (XML, system_results(shell=SKIP), "nut-1: tests/system/test_nut.py::test_shell: skipped"),
+    (XML, system_results(shell='<skipped message="needs root"/>'),
+     "nut-1: tests/system/test_nut.py::test_shell: skipped"),
     (XML, system_results(shell=FAIL), "nut-1: tests/system/test_nut.py::test_shell: failed"),
     (XML, system_results(chestnut=SKIP), "nut-3: tests/system/test_nut.py::test_taste: skipped"),
     (XML, junit(), "nut-1: tests/system/test_nut.py::test_shell: did not run"),
@@ -138,5 +140,8 @@ def test_only_root_may_be_left_out(tree, tmp_path):
     assert status == 0
     assert "not run nut-3: tests/root/test_tree.py::test_grows: not run" in shown
     assert shown.endswith("coverage: 2 passed, 0 failed\n")
+    tree(XML, system_results(shell='<skipped message="needs root"/>'))
+    assert "not run nut-1: " in coverage(tmp_path)[1]
+    assert coverage(tmp_path)[0] == 0
     (tmp_path / XML).unlink()
     assert coverage(tmp_path)[0] == 1
