@@ -97,6 +97,26 @@ log_info(
 	message_log_info(&state->log, &info);
 }
 
+/* True if nothing but a bounce is left to do, which would end the message, and
+   it came from a queue that is still being taken over. */
+static bool
+is_held_bounce(const struct state *state, const struct message *message,
+    const struct queue_envelope *envelope)
+{
+	return envelope->recipient_count == 0 &&
+	    orders_fate_of(&state->orders, message->id) == ORDERS_LIVE &&
+	    order_set_holds_import(&state->orders.set, envelope->origin);
+}
+
+/* As if it had not been read yet; but it was in the log. */
+static void
+put_back(struct state *state, struct message *message)
+{
+	message->unread = message->silent = true;
+	schedule_set_due(&state->schedule, message, SCHEDULE_ERRAND,
+	    state->now_s + SCHEDULE_TROUBLE_S);
+}
+
 /* Starts what can be started at once of a message just read, and puts the
    rest into the schedule. */
 static void
@@ -111,6 +131,10 @@ start(struct state *state, struct message *message,
 	    orders_fate_of(&state->orders, message->id) != ORDERS_LIVE ||
 	    order_set_holds_import(&state->orders.set, envelope->origin);
 
+	if (is_held_bounce(state, message, envelope)) {
+		put_back(state, message);
+		return;
+	}
 	for (size_t i = 0; i < CHANNELS; i++)
 		wanted[i] = !found && !stopped &&
 		    !orders_hold(

@@ -339,9 +339,26 @@ is_to_release(const struct message *message, enum schedule_heap heap)
 	    (message->held && message->place[heap] != 0);
 }
 
+/* Those that could not even begin. */
+static void
+release_unread(struct schedule *schedule, int64_t now_s)
+{
+	for (size_t i = 0; i < schedule->hash_size; i++) {
+		struct message *message;
+
+		if (schedule->hash[i] == 0)
+			continue;
+		message = at_index(schedule, schedule->hash[i]);
+		if (message->unread && message->place[SCHEDULE_ERRAND] != 0)
+			schedule_set_due(
+			    schedule, message, SCHEDULE_ERRAND, now_s);
+	}
+}
+
 void
 schedule_release(struct schedule *schedule, int64_t now_s)
 {
+	release_unread(schedule, now_s);
 	for (size_t heap = 0; heap < CHANNELS; heap++) {
 		enum schedule_heap to = (enum schedule_heap)heap;
 		size_t count = 0, done = 0, window_s;
