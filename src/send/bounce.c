@@ -71,13 +71,19 @@ bounce_append_failure(struct str *to, struct span recipient, struct span report)
 }
 
 void
-bounce_append_break(struct str *to, enum bounce_kind kind, struct span sender)
+bounce_append_break(struct str *to, enum bounce_kind kind, struct span sender,
+    uint64_t cut_bytes)
 {
 	str_append_cstr(to,
 	    kind == BOUNCE_DOUBLE
-		? "--- Below this line is the original bounce.\n\n"
-		: "--- Below this line is a copy of the message.\n\n");
-	str_append_cstr(to, "Return-Path: <");
+		? "--- Below this line is the original bounce.\n"
+		: "--- Below this line is a copy of the message.\n");
+	if (cut_bytes > 0) {
+		str_append_cstr(to, "--- It is long: only the first ");
+		str_append_u64(to, cut_bytes);
+		str_append_cstr(to, " bytes follow.\n");
+	}
+	str_append_cstr(to, "\nReturn-Path: <");
 	append_address(to, sender);
 	str_append_cstr(to, ">\n");
 }

@@ -36,8 +36,10 @@ void bounce_append_head(struct str *to, const struct bounce_head *head);
 void bounce_append_failure(
     struct str *to, struct span recipient, struct span report);
 /* Appends the line that the copy of the message follows, and the Return-Path
-   line of the copy; sender as it shall be shown there. */
-void bounce_append_break(
-    struct str *to, enum bounce_kind kind, struct span sender);
+   line of the copy; sender as it shall be shown there. cut_bytes: how much of
+   the message is copied if that is not all of it, else 0; then a second line
+   of the paragraph says so. */
+void bounce_append_break(struct str *to, enum bounce_kind kind,
+    struct span sender, uint64_t cut_bytes);
 
 #endif

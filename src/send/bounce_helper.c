@@ -98,21 +98,58 @@ write_failures(const struct helper *helper, struct submit *submit, uint64_t id,
 	str_free(&address);
 }
 
-/* Copies the message. -1 if it cannot be read to its end. */
+/* Copies the first size_bytes of the message. -1 if it has not so many, or
+   cannot be read. */
 static int
 copy_message(struct submit *submit, int fd, uint64_t size_bytes)
 {
 	char buf[COPY_SIZE];
 
 	while (size_bytes > 0) {
-		ssize_t got = read(fd, buf, sizeof(buf));
+		ssize_t got = read(fd, buf,
+		    size_bytes < sizeof(buf) ? (size_t)size_bytes
+					     : sizeof(buf));
 
 		if (got == -1 && errno == EINTR)
 			continue;
-		if (got <= 0 || (uint64_t)got > size_bytes)
+		if (got <= 0)
 			return -1;
 		submit_write(submit, buf, (size_t)got);
 		size_bytes -= (uint64_t)got;
+	}
+	return 0;
+}
+
+/*
+ * How much of a message of size_bytes a copy of at most max_bytes (0: any) has:
+ * whole lines, unless the first one alone is longer. 0, or -1 if it cannot be
+ * read.
+ */
+static int
+find_cut(int fd, uint64_t size_bytes, uint64_t max_bytes, uint64_t *copy_bytes)
+{
+	char buf[COPY_SIZE];
+	uint64_t end = max_bytes;
+
+	*copy_bytes = size_bytes;
+	if (max_bytes == 0 || size_bytes <= max_bytes)
+		return 0;
+	*copy_bytes = max_bytes;
+	while (end > 0) {
+		size_t part = end < sizeof(buf) ? (size_t)end : sizeof(buf);
+		ssize_t got = pread(fd, buf, part, (off_t)(end - part));
+		size_t at;
+
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got < 0 || (size_t)got != part)
+			return -1;
+		at = span_find_last((struct span){buf, part}, '\n');
+		end -= part;
+		if (at != SPAN_NONE) {
+			*copy_bytes = end + at + 1;
+			return 0;
+		}
 	}
 	return 0;
 }
@@ -125,18 +162,22 @@ write_bounce(const struct helper *helper, struct submit *submit,
 {
 	struct recipient *recipients = list_recipients(envelope);
 	int mess = message_file_open(helper->queue_dir, QUEUE_MESS, id);
+	uint64_t copy_bytes;
 	struct str text = STR_INIT;
 	int result = -1;
 
-	if (recipients != NULL && mess != -1) {
+	if (recipients != NULL && mess != -1 &&
+	    find_cut(mess, envelope->size_bytes,
+		helper->settings.bounce_max_bytes, &copy_bytes) == 0) {
 		bounce_append_head(&text, head);
 		write_part(submit, &text, 0);
 		write_failures(
 		    helper, submit, id, envelope, recipients, failures);
-		bounce_append_break(
-		    &text, head->kind, verp_base(envelope->sender));
+		bounce_append_break(&text, head->kind,
+		    verp_base(envelope->sender),
+		    copy_bytes < envelope->size_bytes ? copy_bytes : 0);
 		write_part(submit, &text, 0);
-		result = copy_message(submit, mess, envelope->size_bytes);
+		result = copy_message(submit, mess, copy_bytes);
 	}
 	fd_close(mess);
 	free(recipients);

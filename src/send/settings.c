@@ -16,6 +16,7 @@ load_limits(struct settings *settings)
 	    {"control/concurrencyhost", &settings->host_jobs, 20},
 	    {"control/remoterecipients", &settings->job_recipients, 100},
 	    {"control/queuelifetime", &settings->lifetime_s, 604800},
+	    {"control/bouncemaxbytes", &settings->bounce_max_bytes, 0},
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {

@@ -19,9 +19,10 @@ struct settings {
 	struct str doublebouncehost;
 	struct classify_tables tables;
 	unsigned long concurrency[CHANNELS];
-	unsigned long host_jobs;      /* concurrencyhost */
-	unsigned long job_recipients; /* remoterecipients */
-	unsigned long lifetime_s;     /* queuelifetime */
+	unsigned long host_jobs;        /* concurrencyhost */
+	unsigned long job_recipients;   /* remoterecipients */
+	unsigned long lifetime_s;       /* queuelifetime */
+	unsigned long bounce_max_bytes; /* bouncemaxbytes; 0: no limit */
 };
 
 #define SETTINGS_INIT                                                          \

@@ -41,8 +41,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (text.len < 3 || memcmp(text.s + text.len - 2, "\n\n", 2) != 0)
 		abort();
 	str_clear(&text);
-	bounce_append_break(&text, BOUNCE_SINGLE, address);
-	if (count_lines(str_span(&text)) != 3)
+	bounce_append_break(&text, BOUNCE_SINGLE, address, size);
+	if (count_lines(str_span(&text)) != (size > 0 ? 4 : 3))
 		abort();
 	str_free(&text);
 	return 0;

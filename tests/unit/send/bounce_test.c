@@ -46,7 +46,8 @@ writes_a_bounce(void **state)
 	bounce_append_head(&text, &head);
 	bounce_append_failure(
 	    &text, SPAN_LITERAL("a@b.example"), SPAN_LITERAL("no such user\n"));
-	bounce_append_break(&text, BOUNCE_SINGLE, SPAN_LITERAL("s@x.example"));
+	bounce_append_break(
+	    &text, BOUNCE_SINGLE, SPAN_LITERAL("s@x.example"), 0);
 	assert_string_equal(text.s, want);
 	str_free(&text);
 }
@@ -74,8 +75,23 @@ writes_a_double_bounce(void **state)
 
 	(void)state;
 	bounce_append_head(&text, &head);
-	bounce_append_break(&text, BOUNCE_DOUBLE, SPAN_LITERAL(""));
+	bounce_append_break(&text, BOUNCE_DOUBLE, SPAN_LITERAL(""), 0);
 	assert_string_equal(text.s, want);
+	str_free(&text);
+}
+
+static void
+says_that_the_copy_is_cut(void **state)
+{
+	struct str text = STR_INIT;
+
+	(void)state;
+	bounce_append_break(&text, BOUNCE_SINGLE, SPAN_LITERAL("s@x"), 50000);
+	assert_string_equal(text.s,
+	    "--- Below this line is a copy of the message.\n"
+	    "--- It is long: only the first 50000 bytes follow.\n"
+	    "\n"
+	    "Return-Path: <s@x>\n");
 	str_free(&text);
 }
 
@@ -119,7 +135,7 @@ quotes_the_sender(void **state)
 	(void)state;
 	bounce_append_head(&text, &head);
 	assert_null(strstr(text.s, "\nBcc:"));
-	bounce_append_break(&text, BOUNCE_SINGLE, SPAN_LITERAL("s p@x"));
+	bounce_append_break(&text, BOUNCE_SINGLE, SPAN_LITERAL("s p@x"), 0);
 	assert_non_null(strstr(text.s, "\nReturn-Path: <\"s p\"@x>\n"));
 	str_free(&text);
 }
@@ -146,6 +162,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(writes_a_bounce),
 	    cmocka_unit_test(writes_a_double_bounce),
+	    cmocka_unit_test(says_that_the_copy_is_cut),
 	    cmocka_unit_test(keeps_a_report_one_paragraph),
 	    cmocka_unit_test(quotes_the_sender),
 	    cmocka_unit_test(knows_what_is_called_for),
