@@ -3,7 +3,7 @@
  * Runs as: the caller, root or the owner of the queue; root becomes the owner
  *          of queue/
  * Trusts:  its arguments, control/; nothing that is in the queue
- * Reads:   control/, queue/    Writes: fd 1
+ * Reads:   control/, queue/, fd 0    Writes: fd 1, run/control.sock
  * Exit:    0 done; 1 no such message, or nothing matched; 100 wrong usage, or
  *          not allowed; 111 trouble: may be tried again
  *
@@ -21,7 +21,13 @@ static const struct {
 	const char *name;
 	int (*handler)(int argc, char **argv);
 } verbs[] = {
+    {"expire", qtool_expire},
+    {"force", qtool_force},
+    {"hold", qtool_hold},
     {"import", qtool_import},
+    {"list", qtool_list},
+    {"release", qtool_release},
+    {"remove", qtool_remove},
     {"show", qtool_show},
 };
 
@@ -37,5 +43,6 @@ main(int argc, char **argv)
 		if (strcmp(argv[1], verbs[i].name) == 0)
 			return verbs[i].handler(argc - 1, argv + 1);
 	}
-	qtool_usage("VERB ...");
+	qtool_usage("expire | force | hold | import | list | release | remove "
+		    "| show ...");
 }

@@ -8,9 +8,12 @@
 #ifndef ADMIN_QTOOL_H
 #define ADMIN_QTOOL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
+#include "admin/queue_control.h"
 #include "base/attr.h"
+#include "mail/order_set.h"
 
 enum {
 	QTOOL_NO_MATCH = 1, /* exit code: no such message, nothing matched */
@@ -18,7 +21,13 @@ enum {
 
 /* ---- handlers ----------------------------------------------------------- */
 
+int qtool_expire(int argc, char **argv);
+int qtool_force(int argc, char **argv);
+int qtool_hold(int argc, char **argv);
 int qtool_import(int argc, char **argv);
+int qtool_list(int argc, char **argv);
+int qtool_release(int argc, char **argv);
+int qtool_remove(int argc, char **argv);
 int qtool_show(int argc, char **argv);
 
 /* ---- shared ------------------------------------------------------------- */
@@ -31,6 +40,24 @@ int qtool_show(int argc, char **argv);
 int qtool_open_queue(void);
 /* The message number that text is; ends the process if it is none. */
 uint64_t qtool_parse_id(const char *text);
+/*
+ * The message numbers that the arguments are; "-" stands for those that
+ * standard input has, with white space between them. Ends the process if
+ * something is no number.
+ */
+struct qtool_ids {
+	uint64_t *ids;
+	size_t count, room;
+};
+void qtool_add_id(struct qtool_ids *list, uint64_t id);
+void qtool_take_ids(struct qtool_ids *list, int argc, char **argv);
+/* The orders that stand, as qmail-queued tells them, or if it does not run, as
+   its file has them. After qtool_open_queue. */
+void qtool_load_orders(int queue_dir, struct order_set *orders);
+/* Connects to qmail-queued, or ends the process. After qtool_open_queue. */
+void qtool_open_control(struct queue_control *control);
+/* Ends the process: errno is of a call of queue_control. */
+NORETURN void qtool_fail_control(void);
 /* Complains about the arguments of a verb: exit 100. */
 NORETURN void qtool_usage(const char *synopsis);
 
