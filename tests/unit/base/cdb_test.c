@@ -1,4 +1,5 @@
 /* cdb: known hashes, round trips, and files that are damaged */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -176,6 +177,28 @@ survives_damage(void **state)
 	(void)fclose(file);
 }
 
+/* Positions are 32 bits: the record that would pass them is refused. */
+static void
+stays_under_4_gib(void **state)
+{
+	FILE *file = tmpfile();
+	struct cdb_writer writer;
+
+	(void)state;
+	assert_non_null(file);
+	cdb_writer_open(&writer, fileno(file));
+	writer.position = UINT32_MAX - 100;
+	assert_int_equal(
+	    cdb_writer_add(&writer, SPAN_LITERAL("k"), SPAN_LITERAL("d")), 0);
+	writer.position = UINT32_MAX - 9;
+	errno = 0;
+	assert_int_equal(
+	    cdb_writer_add(&writer, SPAN_LITERAL("k"), SPAN_LITERAL("d")), -1);
+	assert_int_equal(errno, EFBIG);
+	cdb_writer_free(&writer);
+	(void)fclose(file);
+}
+
 int
 main(void)
 {
@@ -185,6 +208,7 @@ main(void)
 	    cmocka_unit_test(keeps_odd_records),
 	    cmocka_unit_test(writes_the_known_layout),
 	    cmocka_unit_test(survives_damage),
+	    cmocka_unit_test(stays_under_4_gib),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,11 +25,19 @@ names_files(void **state)
 	str_free(&name);
 }
 
+static void
+gives_a_day(void **state)
+{
+	(void)state;
+	assert_int_equal(MAILDIR_TIME_MAX, 86400);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(names_files),
+	    cmocka_unit_test(gives_a_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

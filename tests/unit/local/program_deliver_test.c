@@ -151,6 +151,13 @@ ends_what_does_not_end(void **state)
 	str_free(&report.text);
 }
 
+static void
+gives_a_day(void **state)
+{
+	(void)state;
+	assert_int_equal(PROGRAM_TIME_MAX, 86400);
+}
+
 int
 main(void)
 {
@@ -159,6 +166,7 @@ main(void)
 	    cmocka_unit_test(runs_programs),
 	    cmocka_unit_test(keeps_a_part_of_too_much),
 	    cmocka_unit_test(ends_what_does_not_end),
+	    cmocka_unit_test(gives_a_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
