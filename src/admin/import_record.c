@@ -165,11 +165,12 @@ read_file(int dir, const char *name, size_t max, struct str *to)
 
 	if (fd == -1)
 		return errno == ENOENT ? 0 : -1;
-	if (fstat(fd, &st) == 0) {
+	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
 		errno = EBADMSG;
-		if (S_ISREG(st.st_mode) && file_read_fd(fd, max, to) == 0)
-			result = 1;
-	}
+	else if (file_read_fd(fd, max, to) == 0)
+		result = 1;
+	else if (errno == EFBIG)
+		errno = EBADMSG;
 	fd_close(fd);
 	return result;
 }

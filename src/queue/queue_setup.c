@@ -165,6 +165,25 @@ queue_setup_accounts(struct accounts *accounts)
 		die_sys("cannot become qmailq");
 }
 
+/* A queue of classic qmail in our place: its lock is a directory. Nothing in it
+   may be touched. */
+static void
+refuse_classic(void)
+{
+	static const char *const names[] = {"queue/lock", "queue/info"};
+	struct str path = STR_INIT;
+	struct stat st;
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		home_path(&path, names[i]);
+		if (lstat(path.s, &st) == 0 && S_ISDIR(st.st_mode))
+			die_temp("queue is a queue of classic qmail: rename "
+				 "it to queue.classic, start this again, then "
+				 "run qmail-qtool import queue.classic");
+	}
+	str_free(&path);
+}
+
 int
 queue_setup_lock(void)
 {
@@ -173,6 +192,7 @@ queue_setup_lock(void)
 	struct str path = STR_INIT;
 	int fd;
 
+	refuse_classic();
 	home_path(&path, "queue/lock");
 	fd = open(path.s, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd == -1)

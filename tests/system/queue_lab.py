@@ -169,12 +169,13 @@ class Message:
         assert tail == b"C%08x\0" % crc32c(head), f"env {ident}: checksum"
         fields = head.split(b"\0")
         assert fields.pop() == b"" and fields.pop(0) == b"v1"
-        self.values = {f[:1].decode(): f[1:] for f in fields if f[:1] != b"T"}
-        assert list(self.values) == list("uptscF"), self.values
+        self.values = {f[:1].decode(): f[1:] for f in fields if f[:1] not in b"TLR"}
+        assert re.fullmatch("uptscO?FB?", "".join(self.values)), self.values
         assert self.values["s"] == b"%d" % len(mess), f"mess {ident}: size"
         assert self.values["c"] == b"%08x" % crc32c(mess), f"mess {ident}: checksum"
         self.sender = self.values["F"]
         self.recipients = [f[1:] for f in fields if f[:1] == b"T"]
+        self.rewritten = [f for f in fields if f[:1] in (b"L", b"R")]
         self.received, newline, self.body = mess.partition(b"\n")
         assert newline and self.received.startswith(b"Received: (qmail ")
 
