@@ -11,9 +11,12 @@ import subprocess
 
 import lib
 import pytest
+from dns_server import DnsServer
 from remote_home import Home, RawServer, script
 from sendlib import Sender
+from servers import wait_asleep
 from test_qmail_inject_rewriting import inject  # noqa: F401
+from test_tcp_env_variables import Connection, IdentServer, needs_port
 
 TAKEN = "K127.0.0.1 accepted message.\nRemote host said: 250 taken\n"
 GOOD = script(b"220 x\r\n", b"250 x\r\n", b"250 ok\r\n", b"250 ok\r\n",
@@ -321,9 +324,9 @@ def traced(argv, env, path, wanted, **more):
     """Runs argv until its system calls match wanted; then ends it."""
     process = subprocess.Popen(
         [shutil.which("strace"), "-f", "-e", "trace=poll,ppoll,select,pselect6",
-         "-o", path, *argv], env=env, stdin=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, start_new_session=True,
-        **{"stdout": subprocess.DEVNULL, **more})
+         "-o", path, *argv], env=env, start_new_session=True,
+        stderr=subprocess.DEVNULL, **{
+            "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **more})
     try:
         # the line of a call that sleeps is written, but for its result
         return lib.wait_until(lambda: path.exists() and re.search(
@@ -345,6 +348,12 @@ def deaf_port():
             filler.setblocking(False)
             filler.connect_ex(full.getsockname())
         yield full.getsockname()[1]
+
+
+def read_to_the_end(client, _):
+    """A server that says nothing."""
+    while client.recv(65536):
+        pass
 
 
 def near(seconds):
@@ -370,10 +379,21 @@ def test_timeoutconnect(remote, content, want, tmp_path):
 def test_timeoutremote(remote, server, content, want, tmp_path):
     if content is not None:
         remote.control("timeoutremote", content)
-    quiet = server(lambda client, number: client.recv(1))
+    quiet = server(read_to_the_end)
     remote.route(quiet)
     assert traced([remote.program, "d.example", "s@x", "r@d.example"],
                   remote.env, tmp_path / "calls", r"POLLIN.*" + near(want))
+
+
+def test_an_empty_relay_means_mx(remote, sink):
+    relay, names = sink(), DnsServer({})
+    remote.env["DNSCACHEIP"] = names.address
+    remote.control("smtproutes", f"d.example:\n:127.0.0.1:{relay.port}")
+    (got,) = remote.send()
+    names.close()
+    assert got.startswith("D") and got.endswith("(#5.1.2)\n")
+    assert ("d.example", "MX") in {q[:2] for q in names.queries}
+    assert relay.connections == 0
 
 
 def test_remote_reads_at_each_start(remote, sink):
@@ -423,13 +443,42 @@ def test_time_to_connect_of_qmqpc(home, content, want):
 @needs_strace
 @pytest.mark.parametrize("content, want", [(None, 60), ("33", 33)])
 def test_time_to_answer_of_qmqpc(home, server, content, want):
-    quiet = server(lambda client, number: client.recv(1 << 20) and client.recv(1))
+    quiet = server(read_to_the_end)
     if content is not None:
         home.write_control("timeoutqmqpc", content + "\n")
     home.write_control("qmqpservers", f"127.0.0.1:{quiet.port}\n")
     with open(home.write("envelope", "Fs\0Tr\0\0")) as envelope:
         assert traced([home.bin / "qmail-qmqpc"], home.env(), home.base / "calls",
                       r"POLLIN.*" + near(want), stdout=envelope, **lib.as_user())
+
+
+def test_no_socket_for_qmqpc(home):
+    """It has read control/ and waits for the message when descriptors run out."""
+    home.write_control("qmqpservers", f"127.0.0.1:{lib.free_port()}\n")
+    with open(home.write("envelope", "Fs\0Tr\0\0")) as envelope:
+        process = subprocess.Popen(
+            [home.bin / "qmail-qmqpc"], stdin=subprocess.PIPE, stdout=envelope,
+            env=home.env(), **lib.as_user())
+        wait_asleep(home, "qmail-qmqpc")
+        subprocess.run(["prlimit", f"--pid={process.pid}", "--nofile=3:3"],
+                       check=True, timeout=lib.TIMEOUT_S, **lib.as_user())
+        process.communicate(b"x\n", timeout=lib.TIMEOUT_S)
+    assert process.returncode == 56
+
+
+# ---- tcp-env --------------------------------------------------------------------------------
+
+@needs_strace
+@needs_port
+@pytest.mark.parametrize("options, want", [([], 30), (["-t", "7"], 7)])
+def test_tcp_env_asks_for_30_seconds(tmp_path, options, want):
+    ident, names = IdentServer(None), DnsServer({})
+    connection = Connection("127.0.0.1", ident.host)
+    assert traced([lib.bin_dir() / "tcp-env", *options, "true"],
+                  {**os.environ, "DNSCACHEIP": names.address}, tmp_path / "calls",
+                  r"POLLIN.*" + near(want), stdin=connection.server)
+    for one in (connection, ident, names):
+        one.close()
 
 
 # ---- users/ and alias/ ---------------------------------------------------------------------
@@ -442,3 +491,30 @@ def test_alias_takes_what_nobody_has(instance):
     instance.send_smtp(to=["someone", "some-thing", "nobody"])
     instance.wait_log(r"delivery \d+: failure: .*no_mailbox_here")
     instance.wait_maildir("test", 2)
+
+
+def test_cdb_files_change_when_their_tools_run(instance):
+    """Until then nothing in the source of one counts."""
+    def takes(recipient):
+        with instance.smtp() as client:
+            client.ehlo()
+            client.mail("s@x.example")
+            return client.rcpt(recipient)[0] == 250
+
+    home = instance.home
+    instance.write("control/morercpthosts", "More.example\n")
+    assert not takes("a@more.example")
+    assert instance.run("qmail-newmrh").returncode == 0
+    assert takes("a@more.example")
+    instance.write("control/morercpthosts", "")
+    assert takes("a@more.example")
+
+    rule = next(line for line in (home / "users/assign").read_text().splitlines()
+                if line.startswith("=test:"))
+    instance.write("users/assign", rule.replace("=test:", "=other:") + "\n"
+                   + (home / "users/assign").read_text())
+    instance.send_smtp(to="other")
+    instance.wait_log(r"failure: .*no_mailbox_here")
+    assert instance.run("qmail-newu").returncode == 0
+    instance.send_smtp(to="other")
+    instance.wait_maildir("test", 1)

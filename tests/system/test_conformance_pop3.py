@@ -206,6 +206,12 @@ def test_what_comes_later_is_for_the_next_session(talk, maildir):
     assert maildir.names() == ["cur/1:2,", "new/2"]
 
 
+def test_no_argument(talk):
+    one = talk("qmail-pop3d")
+    assert one.line() == "-ERR this user has no $HOME/Maildir"
+    assert one.end() == 0
+
+
 @pytest.mark.parametrize("end", ["", "NOOP\r\n", "QUIT"])
 def test_any_other_end_is_0_too(talk, maildir, end):
     one = greeted(talk("qmail-pop3d", maildir.path))
