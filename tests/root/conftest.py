@@ -101,9 +101,11 @@ def installation():
             os.chown(path, who.pw_uid, who.pw_gid)
         (it.home / "control/defaultdelivery").write_text("./Maildir/\n")
         it.user_home = user_home
-        it.smtp_port, it.pop3_port = lib.free_port(), lib.free_port()
+        it.ports = {p: lib.free_port() for p in
+                    ("smtp", "submission", "pop3", "qmtp", "qmqp")}
+        it.smtp_port, it.pop3_port = it.ports["smtp"], it.ports["pop3"]
         it.conf = sh(it.bin / "qmail-conf", "system", "--host", "root.example",
-                     "--smtp-port", it.smtp_port, "--pop3-port", it.pop3_port,
+                     *(w for p, n in it.ports.items() for w in (f"--{p}-port", n)),
                      env={**os.environ, "QMAILHOME": str(it.home)})
         yield it
     finally:

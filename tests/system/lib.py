@@ -61,6 +61,23 @@ def free_port():
         return s.getsockname()[1]
 
 
+def answer(port, text=b"", end=b"\n"):
+    """What a server says, up to end, after text; b"" if it drops us."""
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as s:
+        s.settimeout(TIMEOUT_S)
+        s.sendall(text)
+        got = b""
+        while not got.endswith(end):
+            try:
+                piece = s.recv(1000)
+            except ConnectionError:
+                return b""
+            if not piece:
+                return got
+            got += piece
+        return got
+
+
 # ---- where the programs are, and who runs them --------------------------------
 
 def ordinary_user():

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 
+import framing
 import lib
 import pytest
 
@@ -150,29 +151,10 @@ def test_cdb_compiles_what_is_newer(site):
     site.done("cdb")
 
 
-def answer(port, line=b"", end=b"\n"):
-    """The first line that the port says, after line; b"" if it says none."""
-    with lib.socket.create_connection(("127.0.0.1", port), lib.TIMEOUT_S) as s:
-        s.settimeout(lib.TIMEOUT_S)
-        s.sendall(line)
-        got = b""
-        while not got.endswith(end):
-            try:
-                piece = s.recv(1000)
-            except ConnectionError:
-                return b""
-            if not piece:
-                return got
-            got += piece
-        return got
-
-
 def qmtp(port):
-    """A message by QMTP to a domain that is not ours."""
-    def net(text):
-        return b"%d:%s," % (len(text), text)
-    message = net(b"\nSubject: x\n\nx\n") + net(b"a@b.example")
-    return answer(port, message + net(net(b"z@elsewhere.example")), b",")
+    """The answer to a message by QMTP to a domain that is not ours."""
+    return lib.answer(port, framing.qmtp(
+        b"Subject: x\n\nx\n", "a@b.example", ["z@elsewhere.example"]), b",")
 
 
 def test_the_rules_decide_who_may_relay(site):
@@ -181,7 +163,7 @@ def test_the_rules_decide_who_may_relay(site):
         (site.home / f"control/tcp.{name}").write_text(
             '127.:allow,RELAYCLIENT=""\n:deny\n')
     site.done("cdb")
-    assert answer(site.ports["submission"]).startswith(b"220 x.example")
+    assert lib.answer(site.ports["submission"]).startswith(b"220 x.example")
     assert b":Kok" in qmtp(site.ports["qmtp"])
     for name in ("smtp", "submission", "qmtp", "qmqp"):
         (site.home / f"control/tcp.{name}").write_text("127.:allow\n")
@@ -190,11 +172,11 @@ def test_the_rules_decide_who_may_relay(site):
     for name in ("submission", "qmqp"):
         (site.home / f"control/tcp.{name}").write_text(":deny\n")
         site.done("cdb")
-        assert answer(site.ports[name]) == b""
+        assert lib.answer(site.ports[name]) == b""
         (site.home / f"control/tcp.{name}.cdb").unlink()
-        assert answer(site.ports[name]) == b"", "without rules nobody may"
+        assert lib.answer(site.ports[name]) == b"", "without rules nobody may"
     (site.home / "control/tcp.smtp.cdb").unlink()
-    assert answer(site.ports["smtp"]).startswith(b"220 "), "without rules all may"
+    assert lib.answer(site.ports["smtp"]).startswith(b"220 "), "without rules all may"
 
 
 def test_queue_flush_and_reload_reach_qmail_send(site):
@@ -230,7 +212,7 @@ def test_log_shows_local_time(site):
         env=site.env, stdout=subprocess.PIPE, start_new_session=True, **lib.as_user())
     try:
         assert follow.stdout.readline().startswith(b"20")
-        answer(site.ports["smtp"])
+        lib.answer(site.ports["smtp"])
         lib.wait_until(lambda: b"pid" in follow.stdout.readline(), what="a new line")
     finally:
         os.killpg(follow.pid, signal.SIGTERM)
