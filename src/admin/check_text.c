@@ -89,6 +89,7 @@ static const struct setting settings[] = {
     {"smtpplugins", LINES, NULL, NULL},
     {"smtproutes", ROUTES, NULL, NULL},
     {"softlimit", NUMBER, NULL, "no server starts"},
+    {"supplementarygroups", NUMBER, NULL, NULL},
     {"timeoutconnect", NUMBER, NULL, NULL},
     {"timeoutqmqpc", NUMBER, NULL, NULL},
     {"timeoutremote", NUMBER, NULL, NULL},

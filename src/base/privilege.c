@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 int
-privilege_drop(uid_t uid, gid_t gid)
+privilege_drop_ids(uid_t uid, gid_t gid)
 {
 	if (geteuid() != 0) {
 		if (getuid() == uid && geteuid() == uid)
@@ -16,7 +16,7 @@ privilege_drop(uid_t uid, gid_t gid)
 		errno = EPERM;
 		return -1;
 	}
-	if (setgroups(1, &gid) == -1 || setgid(gid) == -1 || setuid(uid) == -1)
+	if (setgid(gid) == -1 || setuid(uid) == -1)
 		return -1;
 	if (uid != 0 && (setuid(0) == 0 || seteuid(0) == 0)) {
 		errno = EPERM;
@@ -28,6 +28,14 @@ privilege_drop(uid_t uid, gid_t gid)
 		return -1;
 	}
 	return 0;
+}
+
+int
+privilege_drop(uid_t uid, gid_t gid)
+{
+	if (geteuid() == 0 && setgroups(1, &gid) == -1)
+		return -1;
+	return privilege_drop_ids(uid, gid);
 }
 
 int

@@ -6,6 +6,7 @@
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "base/privilege.h"
 #include "conf/users.h"
 #include "local/getpw.h"
 #include "local/local_job.h"
@@ -64,6 +65,19 @@ on_run_done(void *owner, int code)
 	str_free(&text.text);
 }
 
+/* Lets the process have the supplementary groups of the entry's user, whose
+   name is put into *user, if that is wanted. */
+static void
+plan_groups(struct child_plan *plan, const struct lspawn *spawn,
+    const struct users_entry *entry, struct str *user)
+{
+	if (!spawn->with_groups)
+		return;
+	str_copy(user, entry->user);
+	plan->drop_user = privilege_drop_user;
+	plan->user = user->s;
+}
+
 /* prog -- user homedir local dash ext domain sender defaultdelivery */
 static void
 run_program(struct delivery *d, const struct users_entry *entry)
@@ -83,7 +97,9 @@ run_program(struct delivery *d, const struct users_entry *entry)
 	    .gid = entry->gid,
 	    .drop_failed = LOCAL_SYSTEM,
 	    .exec_failed = LOCAL_EXEC};
+	struct str user = STR_INIT;
 
+	plan_groups(&plan, d->spawn, entry, &user);
 	for (size_t i = 0; i < COUNT(fields); i++) {
 		copies[i] = (struct str)STR_INIT;
 		str_copy(&copies[i], fields[i]);
@@ -99,6 +115,7 @@ run_program(struct delivery *d, const struct users_entry *entry)
 	}
 	for (size_t i = 0; i < COUNT(fields); i++)
 		str_free(&copies[i]);
+	str_free(&user);
 }
 
 /* ---- workers ------------------------------------------------------------- */
@@ -109,7 +126,7 @@ lspawn_start(void *owner, void *subject, int socket)
 	const struct users_entry *entry = subject;
 	char name[] = "qmail-local", option[] = "-w";
 	char *argv[] = {name, option, NULL};
-	const struct child_plan plan = {.path = WORKER,
+	struct child_plan plan = {.path = WORKER,
 	    .argv = argv,
 	    .fds = {socket, CHILD_KEEP, CHILD_KEEP},
 	    .drop = true,
@@ -117,9 +134,13 @@ lspawn_start(void *owner, void *subject, int socket)
 	    .gid = entry->gid,
 	    .drop_failed = LOCAL_SYSTEM,
 	    .exec_failed = LOCAL_EXEC};
+	struct str user = STR_INIT;
+	pid_t pid;
 
-	(void)owner;
-	return child_start(&plan);
+	plan_groups(&plan, owner, entry, &user);
+	pid = child_start(&plan);
+	str_free(&user);
+	return pid;
 }
 
 static void
@@ -140,6 +161,11 @@ assign(struct delivery *d, struct users_entry *entry)
 
 	str_format(
 	    &key, "%ju:%ju", (uintmax_t)entry->uid, (uintmax_t)entry->gid);
+	/* then two users of one uid may differ in their groups */
+	if (spawn->with_groups) {
+		str_append_char(&key, ':');
+		str_append_span(&key, entry->user);
+	}
 	local_job_encode(&packet, &local);
 	free(d); /* the pool sees to the job from here on */
 	pool_assign(

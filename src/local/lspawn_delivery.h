@@ -25,6 +25,7 @@ struct lspawn {
 	struct pool pool;
 	struct getpw_client getpw;
 	bool is_root;
+	bool with_groups; /* recipients get their supplementary groups */
 	const char *default_delivery;
 	const char *program; /* QMAILLOCAL, or NULL: workers */
 };

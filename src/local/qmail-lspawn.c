@@ -3,7 +3,8 @@
  * Runs as: root; or anybody, and then delivers to nobody else
  * Trusts:  descriptor 0 (qmail-send); not its workers; not qmail-getpw beyond
  *          whose mail it is, and never root
- * Reads:   users/cdb, control/localidle    Writes: descriptors 0 and 2
+ * Reads:   users/cdb, control/localidle, control/supplementarygroups
+ * Writes:  descriptors 0 and 2
  * Children: bin/qmail-local -w with 0 a socket, 1 and 2 the log;
  *          bin/qmail-getpw with 0 queries, 1 answers, 2 the log
  * Exit:    0 descriptor 0 ended and all jobs are done; 100 wrong usage; 111
@@ -57,6 +58,16 @@ load_idle(void)
 	return idle_s > POOL_BUSY_S ? POOL_BUSY_S : (unsigned)idle_s;
 }
 
+static bool
+load_with_groups(void)
+{
+	unsigned long wanted = 0;
+
+	if (control_number("control/supplementarygroups", &wanted) == -1)
+		die_sys("cannot read control/supplementarygroups");
+	return wanted != 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -81,6 +92,7 @@ main(int argc, char **argv)
 		die_sys("cannot change to %s", quote(control_home_path()));
 	load_accounts();
 	plan.idle_s = load_idle();
+	lspawn.with_groups = load_with_groups();
 	getpw_client_init(&lspawn.getpw);
 	lspawn.getpw.loop = &lspawn.pool.loop;
 	if (pool_open(&lspawn.pool, &plan) == -1)

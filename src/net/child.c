@@ -46,6 +46,15 @@ put_at(int fd, int to)
 	return 0;
 }
 
+/* In the child, so that nobody waits for the group database but itself. */
+static int
+drop(const struct child_plan *plan)
+{
+	if (plan->drop_user != NULL)
+		return plan->drop_user(plan->uid, plan->gid, plan->user);
+	return privilege_drop(plan->uid, plan->gid);
+}
+
 pid_t
 child_start(const struct child_plan *plan)
 {
@@ -59,7 +68,7 @@ child_start(const struct child_plan *plan)
 	}
 	if (sig_default(SIGPIPE) == -1)
 		_exit(plan->drop_failed);
-	if (plan->drop && privilege_drop(plan->uid, plan->gid) == -1)
+	if (plan->drop && drop(plan) == -1)
 		_exit(plan->drop_failed);
 	if (plan->search)
 		(void)execvp(plan->path, plan->argv);

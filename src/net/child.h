@@ -22,6 +22,10 @@ struct child_plan {
 	bool drop;  /* to uid and gid */
 	uid_t uid;
 	gid_t gid;
+	/* with drop, for a user with more groups: privilege_drop_user, and
+	   the name; or NULL */
+	int (*drop_user)(uid_t uid, gid_t gid, const char *user);
+	const char *user;
 	int drop_failed, exec_failed; /* exit codes of the child */
 };
 
