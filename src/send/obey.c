@@ -76,8 +76,8 @@ give_up(struct state *state, struct message *message)
 	}
 	count = fail_recipients(state, message, &envelope);
 	message_log_text(&state->log,
-	    "expired msg %" PRIu64 ": by order, %zu recipients", message->id,
-	    count);
+	    "expired msg %" PRIu64 ": by order, recipients left: %zu",
+	    message->id, count);
 	message->failed = message->failed || count > 0;
 	if (count == OBEY_FAILURES_A_STEP) {
 		put_off(state, message, 1);
