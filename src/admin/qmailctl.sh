@@ -280,14 +280,21 @@ signal_send() {
 	svc "$1" "$(dir_of send)"
 }
 
+# Exit status 1 is "was not held": then all is as it should be.
+channel() {
+	qmail-qtool "$1" channel "$2" || [ $? -eq 1 ] || exit 111
+}
+
 # hold or release, of one channel or both
 channels() {
 	case ${2-all} in
-	local | remote) qmail-qtool "$1" channel "$2" ;;
-	all) qmail-qtool "$1" channel local &&
-		qmail-qtool "$1" channel remote ;;
+	local | remote) channel "$1" "$2" ;;
+	all)
+		channel "$1" local
+		channel "$1" remote
+		;;
 	*) die 100 "the channel must be local or remote, not $2" ;;
-	esac || exit 111
+	esac
 }
 
 show_log() {

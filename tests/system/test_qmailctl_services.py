@@ -203,6 +203,22 @@ def test_queue_flush_and_reload_reach_qmail_send(site):
                    what="mail for the new name")
 
 
+def test_pause_holds_a_channel_and_cont_lets_go(site):
+    site.done("start")
+    new = site.home / "users/test/Maildir/new"
+    site.done("pause", "local")
+    site.done("restart", "send")
+    before = set(new.iterdir())
+    sent = site.run(site.home / "bin/sendmail", "test@x.example", input="\nx\n",
+                    env=site.env)
+    assert sent.returncode == 0, sent.stderr
+    assert "test@x.example" in site.done("queue")
+    assert set(new.iterdir()) == before
+    site.done("pause", "local")  # twice is once
+    site.done("cont")  # remote was not held
+    lib.wait_until(lambda: set(new.iterdir()) - before, what="the delivery")
+
+
 def test_log_shows_local_time(site):
     site.done("start")
     lines = site.done("log", "-n", "1").splitlines()
