@@ -33,7 +33,7 @@ def environment():
     return {"LD_LIBRARY_PATH": found("usr/lib/*-linux-*", "lib/*-linux-*",
                                      "usr/lib", "usr/lib/dovecot"),
             "PERL5LIB": found("usr/share/perl5", "usr/lib/*-linux-*/perl5/*",
-                              "usr/lib/*-linux-*/perl-base")}
+                              "usr/share/perl/5.*", "usr/lib/*-linux-*/perl/5.*")}
 
 
 def with_compiled_home(home, keep=False):

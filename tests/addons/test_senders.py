@@ -3,6 +3,7 @@ cron calls it. Each test looks at the envelope and the message that reach the qu
 
 import quopri
 import re
+import shutil
 import subprocess
 
 import addonlib
@@ -130,10 +131,20 @@ def test_mutt_says_that_8bit_may_pass(queue):
 
 # ---- git send-email ---------------------------------------------------------------------
 
+def git_environment():
+    """git as it is installed, or else as it was unpacked with git-email."""
+    env = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
+    if not shutil.which("git"):
+        addonlib.program("git", "usr/bin/git")
+        env.update(PATH=f"/usr/bin:/bin:{addonlib.ROOT}/usr/bin",
+                   GIT_EXEC_PATH=addonlib.ROOT / "usr/lib/git-core")
+    return env
+
+
 def git(home, *args, cwd):
     return addonlib.expect_ok(addonlib.run(
-        home, ["/usr/bin/git", "-c", "user.name=Joe Doe", "-c", "user.email=joe@d.example",
-               *args], cwd=cwd, env={"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}))
+        home, ["/usr/bin/env", "git", "-c", "user.name=Joe Doe", "-c", "user.email=joe@d.example",
+               *args], cwd=cwd, env=git_environment()))
 
 
 @pytest.fixture
@@ -158,7 +169,7 @@ def test_git_send_email_queues_each_patch(patches):
         "--to", "List <list@x.example>", "--cc", "c@y.example", "--bcc", "b@z.example",
         "--envelope-sender", "bounces@d.example", "--suppress-cc=all", "--confirm=never",
         "--no-validate", *files], cwd=home.base / "tree",
-        env={"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1",
+        env={**git_environment(),
              **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER")
                 for what, value in (("NAME", "Joe Doe"), ("EMAIL", "joe@d.example"))}}))
     caught = lib.wait_until(lambda: len(home.catcher.all()) == 2 and home.catcher.all(),

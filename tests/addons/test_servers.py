@@ -3,7 +3,10 @@ that talk to qmail-smtpd and qmail-qmqpd."""
 
 import contextlib
 import os
+import random
 import socket
+import subprocess
+import tempfile
 
 import addonlib
 import lib
@@ -227,3 +230,56 @@ def test_nullmailer_hears_that_a_message_loops(instance):
     looping = b"Received: x\n" * 150 + BODY
     done = nullmailer(instance, "smtp", instance.smtp_port, looping)
     assert done.returncode & 32 and b"554" in done.stdout + done.stderr
+
+
+# ---- random messages, byte by byte ------------------------------------------------------------
+
+def random_messages(seed, count, without=b""):
+    chosen = random.Random(seed)
+    for size in [0, 1, 2, *(chosen.randrange(3, 1 << chosen.randrange(3, 17))
+                            for _ in range(count - 3))]:
+        yield b"Subject: x\n\n" + bytes(
+            b for b in chosen.randbytes(size) if b not in without) + b"\n"
+
+
+def random_address(chosen):
+    return "%s@%s.example" % tuple("".join(chosen.choices("abcXYZ019-_+=", k=k + 1))
+                                   for k in (chosen.randrange(40), chosen.randrange(20)))
+
+
+def bodies_and_envelopes(catcher):
+    """What was queued, without the Received lines in front."""
+    return [(s, r, addonlib.payload(m)) for s, r, m in catcher.all()]
+
+
+def test_nullmailer_and_qmqpd_agree_on_random_messages(home):
+    home.start_queued()
+    catcher = addonlib.QueueCatcher(home)
+    port = home.serve(home.bin / "qmail-qmqpd", env={"QMAILQUEUE": catcher.program})
+    chosen, sent = random.Random(5), []
+    for message in random_messages(5, 15):
+        sender, to = random_address(chosen), [random_address(chosen) for _ in range(3)]
+        addonlib.expect_ok(nullmailer(home, "qmqp", port, message, sender, to))
+        sent.append((sender.encode(), [t.encode() for t in to], message))
+    assert bodies_and_envelopes(catcher) == sent
+
+
+def test_qmqpc_and_mailfront_agree_on_random_messages(home):
+    home.start_queued()
+    catcher = addonlib.QueueCatcher(home)
+    port = front(home, "qmqp", {"QMAILQUEUE": catcher.program, "RELAYCLIENT": "",
+                                "DATABYTES": "10000000"})
+    home.write_control("qmqpservers", f"127.0.0.1:{port}\n")
+    chosen, sent = random.Random(6), []
+    for message in random_messages(6, 15):
+        sender, to = random_address(chosen), [random_address(chosen) for _ in range(3)]
+        envelope = f"F{sender}\0{''.join(f'T{t}' + chr(0) for t in to)}\0".encode()
+        with tempfile.TemporaryFile() as body, tempfile.TemporaryFile() as head:
+            for file, content in ((body, message), (head, envelope)):
+                file.write(content)
+                file.seek(0)
+            done = subprocess.run([str(home.bin / "qmail-qmqpc")], stdin=body, stdout=head,
+                                  env=home.env(), cwd="/", timeout=lib.TIMEOUT_S, **lib.as_user())
+        assert done.returncode == 0
+        sent.append((sender.encode(), [t.encode() for t in to], message))
+    assert bodies_and_envelopes(catcher) == sent
