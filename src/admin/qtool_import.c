@@ -39,7 +39,8 @@ enum {
 };
 
 static struct {
-	bool dry; /* only say what would be done */
+	bool check; /* only see whether it could begin */
+	bool dry;   /* only say what would be done */
 	const char *name;
 	int dir, queue_dir;
 	struct str key;
@@ -321,26 +322,37 @@ put_summary(void)
 		die_sys("cannot write");
 }
 
+static void
+read_options(int argc, char **argv)
+{
+	static const char usage[] = "import [-cn] DIR";
+	int letter;
+
+	opterr = 0;
+	while ((letter = getopt(argc, argv, "cn")) != -1) {
+		if (letter == '?')
+			qtool_usage(usage);
+		import.check = import.check || letter == 'c';
+		import.dry = import.dry || letter == 'n';
+	}
+	if (optind != argc - 1)
+		qtool_usage(usage);
+}
+
 int
 qtool_import(int argc, char **argv)
 {
 	struct classic_message files;
 	bool complete = true;
 	size_t at = 0;
-	int letter;
 
-	opterr = 0;
-	while ((letter = getopt(argc, argv, "n")) != -1) {
-		if (letter != 'n')
-			qtool_usage("import [-n] DIR");
-		import.dry = true;
-	}
-	if (optind != argc - 1)
-		qtool_usage("import [-n] DIR");
+	read_options(argc, argv);
 	out_init(
 	    &import.out, 1, 0, import.out_buffer, sizeof(import.out_buffer));
 	import_message_init(&import.message);
 	open_classic(argv[optind]);
+	if (import.check)
+		return EXIT_OK;
 	open_here();
 	load_record(); /* 1 */
 	if (!import.dry) {

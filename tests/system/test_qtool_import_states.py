@@ -303,10 +303,12 @@ def test_not_while_somebody_is_at_work(queued, classic, what):
     fd = os.open(path, os.O_RDONLY if what == "import" else os.O_RDWR)
     (fcntl.lockf if what == "lockf" else fcntl.flock)(fd, fcntl.LOCK_EX)
     classic.new(BODY, "s@x.example", ["r@y.example"])
+    assert run(queued, classic, "-c").returncode == 111
     done = run(queued, classic)
     assert done.returncode == 111 and not ids(queued)
     assert ("another import" if what == "import" else "a qmail-send is at work") in done.err
     os.close(fd)
+    assert run(queued, classic, "-c").stdout == b"" and not ids(queued)
     assert run(queued, classic).returncode == 0
 
 
