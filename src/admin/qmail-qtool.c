@@ -1,9 +1,11 @@
 /*
  * qmail-qtool - look at the queue and give it orders
  * Runs as: the caller, root or the owner of the queue; root becomes the owner
- *          of queue/
- * Trusts:  its arguments, control/; nothing that is in the queue
- * Reads:   control/, queue/, fd 0    Writes: fd 1, run/control.sock
+ *          of queue/, except for import, which reads a queue of other accounts
+ * Trusts:  its arguments, control/; nothing that is in a queue
+ * Reads:   control/, queue/, fd 0, a classic queue
+ * Writes:  fd 1, run/control.sock; import: run/submit.sock, notes in the
+ *          classic queue
  * Exit:    0 done; 1 no such message, or nothing matched; 100 wrong usage, or
  *          not allowed; 111 trouble: may be tried again
  *
