@@ -195,6 +195,16 @@ mailbox_total(struct mailbox *mailbox, uint64_t *octets)
 	return count;
 }
 
+size_t
+mailbox_deleted(const struct mailbox *mailbox)
+{
+	size_t deleted = 0;
+
+	for (size_t i = 0; i < mailbox->count; i++)
+		deleted += mailbox->messages[i].is_deleted;
+	return deleted;
+}
+
 struct span
 mailbox_uid(const struct mailbox *mailbox, size_t index)
 {

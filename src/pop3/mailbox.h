@@ -58,6 +58,8 @@ MUST_USE int mailbox_open(const struct mailbox *mailbox, size_t index);
 uint64_t mailbox_octets(struct mailbox *mailbox, size_t index);
 /* How many messages are not deleted, and their octets. */
 size_t mailbox_total(struct mailbox *mailbox, uint64_t *octets);
+/* How many are marked as deleted. */
+size_t mailbox_deleted(const struct mailbox *mailbox);
 /* The name up to its first colon, for UIDL; lies in names. */
 struct span mailbox_uid(const struct mailbox *mailbox, size_t index);
 

@@ -1,6 +1,11 @@
 #include "pop3/pop3_text.h"
 
 #include <string.h>
+#include <unistd.h>
+
+enum {
+	FILE_CHUNK = 32 * 1024, /* bytes read at a time */
+};
 
 void
 pop3_text_init(struct pop3_text *text, uint64_t lines)
@@ -50,6 +55,23 @@ pop3_text_end(struct pop3_text *text, struct out *out)
 	if (text->is_in_line)
 		end_line(text, out);
 	out_cstr(out, ".\r\n");
+}
+
+int
+pop3_text_send(struct out *out, int fd, uint64_t lines)
+{
+	char buf[FILE_CHUNK];
+	struct pop3_text text;
+	ssize_t got = 0;
+
+	pop3_text_init(&text, lines);
+	while (!text.is_done && out->error == 0 &&
+	    (got = read(fd, buf, sizeof(buf))) > 0)
+		pop3_text_write(&text, out, (struct span){buf, (size_t)got});
+	if (got == -1)
+		return -1;
+	pop3_text_end(&text, out);
+	return 0;
 }
 
 void

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/attr.h"
 #include "base/out.h"
 #include "base/span.h"
 
@@ -31,6 +32,10 @@ void pop3_text_write(
     struct pop3_text *text, struct out *out, struct span bytes);
 /* Completes the last line and writes the final dot. */
 void pop3_text_end(struct pop3_text *text, struct out *out);
+
+/* All of that for the file fd, from where it stands. 0, or -1 with errno if it
+   cannot be read to its end; then the dot is missing. */
+MUST_USE int pop3_text_send(struct out *out, int fd, uint64_t lines);
 
 struct pop3_octets {
 	uint64_t octets; /* so far, the last line being complete */

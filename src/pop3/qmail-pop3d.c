@@ -8,7 +8,9 @@
  * The list of messages is fixed at the start. Whatever ends the session but
  * QUIT leaves the Maildir as it was.
  */
+#include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -20,6 +22,7 @@
 #include "base/str.h"
 #include "pop3/mailbox.h"
 #include "pop3/pop3_command.h"
+#include "pop3/pop3_log.h"
 #include "pop3/pop3_text.h"
 
 enum {
@@ -31,10 +34,11 @@ enum {
 static struct {
 	struct in in;
 	struct out out;
-	char in_buf[4096], out_buf[32768], file_buf[32768];
+	char in_buf[4096], out_buf[32768];
 	struct str line;
 	struct mailbox mailbox;
 	size_t last; /* highest number deleted */
+	size_t retrieved, deleted;
 } pop3d = {.line = STR_INIT, .mailbox = MAILBOX_INIT};
 
 static void
@@ -44,11 +48,17 @@ reply(const char *text)
 	out_cstr(&pop3d.out, "\r\n");
 }
 
+/* Whoever misses mail finds in the log who has taken it. */
 static NORETURN void
-leave(void)
+leave(const char *result)
 {
+	const char *user = getenv("USER");
+
 	if (out_flush(&pop3d.out) == -1)
-		_exit(0); /* the client is gone, there is nobody to tell */
+		result = errno == ETIMEDOUT ? "timeout" : "lost";
+	pop3_log(span_of(user != NULL ? user : "unknown"),
+	    "result=%s messages=%zu retrieved=%zu deleted=%zu", result,
+	    pop3d.mailbox.count, pop3d.retrieved, pop3d.deleted);
 	_exit(0);
 }
 
@@ -57,25 +67,22 @@ leave(void)
 static int
 read_index(struct span *argument, size_t *index)
 {
+	const char *wrong = NULL;
 	uint64_t number;
 
-	if (!pop3_command_number(argument, &number)) {
-		reply("-ERR syntax error");
-		return 0;
-	}
-	if (number == 0) {
-		reply("-ERR messages are counted from 1");
-		return 0;
-	}
-	if (number > pop3d.mailbox.count) {
-		reply("-ERR not that many messages");
+	if (!pop3_command_number(argument, &number))
+		wrong = "-ERR syntax error";
+	else if (number == 0)
+		wrong = "-ERR messages are counted from 1";
+	else if (number > pop3d.mailbox.count)
+		wrong = "-ERR not that many messages";
+	else if (pop3d.mailbox.messages[number - 1].is_deleted)
+		wrong = "-ERR already deleted";
+	if (wrong != NULL) {
+		reply(wrong);
 		return 0;
 	}
 	*index = (size_t)number - 1;
-	if (pop3d.mailbox.messages[*index].is_deleted) {
-		reply("-ERR already deleted");
-		return 0;
-	}
 	return 1;
 }
 
@@ -158,10 +165,8 @@ do_rset(void)
 static void
 do_retr(struct span argument)
 {
-	struct pop3_text text;
 	uint64_t lines;
 	size_t index;
-	ssize_t got = 0;
 	int fd;
 
 	if (!read_index(&argument, &index))
@@ -174,30 +179,28 @@ do_retr(struct span argument)
 		return;
 	}
 	reply("+OK ");
-	pop3_text_init(&text, lines);
-	while (!text.is_done && pop3d.out.error == 0 &&
-	    (got = read(fd, pop3d.file_buf, sizeof(pop3d.file_buf))) > 0)
-		pop3_text_write(&text, &pop3d.out,
-		    (struct span){pop3d.file_buf, (size_t)got});
-	if (got == -1) {
+	if (pop3_text_send(&pop3d.out, fd, lines) == -1) {
 		/* a final dot would tell the client that this was all, and it
 		   would delete the message */
 		warn_sys("cannot read a message");
-		leave();
+		leave("trouble");
 	}
 	fd_close(fd);
-	pop3_text_end(&text, &pop3d.out);
+	pop3d.retrieved += lines == POP3_TEXT_ALL && pop3d.out.error == 0;
 }
 
 static NORETURN void
 do_quit(void)
 {
-	size_t failed = mailbox_commit(&pop3d.mailbox);
+	size_t failed;
 
+	pop3d.deleted = mailbox_deleted(&pop3d.mailbox);
+	failed = mailbox_commit(&pop3d.mailbox);
+	pop3d.deleted -= failed;
 	while (failed-- > 0)
 		reply("-ERR unable to unlink all deleted messages");
 	reply("+OK ");
-	leave();
+	leave("quit");
 }
 
 static void
@@ -259,7 +262,7 @@ serve(void)
 		}
 		/* a line that the end of the connection cut is no command */
 		if (got != 1 || pop3d.line.s[pop3d.line.len - 1] != '\n')
-			leave();
+			leave(pop3d.in.error == ETIMEDOUT ? "timeout" : "lost");
 		if (is_long)
 			reply("-ERR line too long");
 		else
@@ -284,13 +287,13 @@ main(int argc, char **argv)
 	pop3d.in.tied = &pop3d.out;
 	if (argc != 2 || chdir(argv[1]) == -1) {
 		reply("-ERR this user has no $HOME/Maildir");
-		leave();
+		leave("no-maildir");
 	}
 	mailbox_clean_tmp(clock_now());
 	if (mailbox_scan(&pop3d.mailbox) == -1) {
 		warn_sys("cannot list the messages of %s", quote(argv[1]));
 		reply("-ERR unable to scan $HOME/Maildir");
-		leave();
+		leave("trouble");
 	}
 	reply("+OK ");
 	serve();

@@ -23,8 +23,8 @@
 #include "base/out.h"
 #include "base/sig.h"
 #include "base/str.h"
-#include "mail/address.h"
 #include "pop3/pop3_command.h"
+#include "pop3/pop3_log.h"
 #include "pop3/sasl_plain.h"
 
 enum {
@@ -71,18 +71,14 @@ run_subprogram(const int pipe_ends[2])
 
 /* Attempts to guess a password shall be seen in the log. */
 static void
-log_failure(struct span user, int status)
+log_login(struct span user, int status)
 {
-	const char *ip = getenv("TCPREMOTEIP");
-	struct str name = STR_INIT;
-
-	/* without spaces, so that a name cannot pretend to be other fields */
-	address_append_safe(&name, user, true);
-	warn_plain("pid=%ld ip=%s user=%s result=reject %s=%d", (long)getpid(),
-	    quote(ip != NULL ? ip : "unknown"), name.s,
-	    WIFEXITED(status) ? "status" : "signal",
-	    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-	str_free(&name);
+	if (!WIFEXITED(status))
+		pop3_log(user, "result=reject signal=%d", WTERMSIG(status));
+	else if (WEXITSTATUS(status) == 0)
+		pop3_log(user, "result=accept");
+	else
+		pop3_log(user, "result=reject status=%d", WEXITSTATUS(status));
 }
 
 /* Runs the subprogram with the secret; it takes over the conversation. */
@@ -103,6 +99,7 @@ authorize(struct span user, struct span password)
 	/* a longer one would reach the subprogram cut */
 	if (secret.len > SECRET_MAX) {
 		reply("-ERR authorization failed");
+		pop3_log(user, "result=reject why=too-long");
 		leave();
 	}
 	if (out_flush(&popup.out) == -1)
@@ -121,11 +118,11 @@ authorize(struct span user, struct span password)
 	fd_close(ends[1]);
 	while (waitpid(child, &status, 0) == -1)
 		; /* EINTR: there is no other way to fail */
+	log_login(user, status);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		leave();
 	reply(WIFEXITED(status) ? "-ERR authorization failed"
 				: "-ERR aack, child crashed");
-	log_failure(user, status);
 	leave();
 }
 
