@@ -123,6 +123,16 @@ def test_default_is_not_set_for_the_default_delivery(box, inherited):
     assert (code, out) == (0, (inherited or "unset").encode() + b"\ndid 0+0+1\n")
 
 
+def test_the_queue_program_gets_the_variables(box):
+    box.dotqmail("-default", "&a@b\n")
+    box.dotqmail("-x-owner", "")
+    assert box.deliver(dash="-", ext="x", local="joe-x")[0] == 0
+    seen = (box.store / "env").read_text().split("\n")
+    for line in ("SENDER=s@x", "NEWSENDER=joe-x-owner@h", "LOCAL=joe-x", "HOST=h", "EXT=x",
+                 "DEFAULT=x", "RECIPIENT=joe-x@h", "USER=joe"):
+        assert line in seen
+
+
 # ---- programs --------------------------------------------------------------------
 
 def test_the_shell_is_bin_sh(box):

@@ -12,12 +12,14 @@ def run_script(home, service, *stubs):
     bin_dir = home.base / "stubs"
     bin_dir.mkdir(exist_ok=True)
     for name in stubs:
-        (bin_dir / name).write_text('#!/bin/sh\nfor a; do printf "<%s>" "$a"; done\n')
+        (bin_dir / name).write_text('#!/bin/sh\nfor a; do printf "<%s>" "$a"; done\n'
+                                    'printf "%s" "$INHERITED"\n')
         (bin_dir / name).chmod(0o755)
     text = (home.home / "service" / service / "run").read_text()
     script = home.base / "script"
     script.write_text(re.sub(r"(?m)^PATH=", f"PATH={bin_dir}:", text, count=1))
     done = subprocess.run(["sh", str(script)], stdout=subprocess.PIPE, text=True,
+                          env={"PATH": "/usr/bin:/bin", "INHERITED": "from the caller"},
                           timeout=lib.TIMEOUT_S, check=True)
     return done.stdout
 

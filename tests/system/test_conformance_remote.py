@@ -4,7 +4,7 @@ import pytest
 
 from dns_server import DnsServer
 from lib import HANG, wait_until
-from remote_home import Home
+from remote_home import Home, RawServer
 
 IP = "127.0.0.1"
 TAKEN = f"K{IP} accepted message.\nRemote host said: 250 taken\n"
@@ -64,6 +64,26 @@ def test_quit_is_not_waited_for(home, sink):
     server = sink({"QUIT": HANG})
     home.route(server)
     assert home.send(timeout=50) == ["r", TAKEN]
+
+
+def test_a_server_that_stops_reading(home):
+    """What is written may wait no longer than an answer."""
+    def handle(client, _):
+        with client.makefile("rb") as stream:
+            for reply in (b"220 x\r\n", b"250 x\r\n", b"250 ok\r\n", b"250 ok\r\n"):
+                client.sendall(reply)
+                stream.readline()
+            client.sendall(b"354 go\r\n")
+            server.ended.wait(300)
+
+    server = RawServer(handle)
+    home.route(server)
+    home.control("timeoutremote", "1")
+    try:
+        assert home.send(message=b"x" * 99 + b"\n" * 10000000, timeout=50) == [
+            "r", f"ZConnected to {IP} but connection died. (#4.4.2)\n"]
+    finally:
+        server.close()
 
 
 EVENTS = [

@@ -257,6 +257,35 @@ def test_one_message_with_three_ends(make_sender):
         f"{what} {n}" for n in range(1, 5) for what in ("starting delivery", "delivery")}
 
 
+def test_trouble_in_select(make_sender, monkeypatch, tmp_path):
+    """One call of poll fails, and all goes on."""
+    wrapper = tmp_path / "qmail-send"
+    wrapper.write_text("#!/bin/sh\nexec strace -D -o /dev/null -e trace=poll,ppoll -e "
+                       f"inject=poll,ppoll:error=ENOMEM:when=6 {lib.bin_dir()}/qmail-send\n")
+    wrapper.chmod(0o755)
+    monkeypatch.setattr(lib, "bin_dir", lambda: tmp_path)
+    sender = make_sender()
+    while "warning: trouble in select" not in sender.log():
+        sender.post(["a@local.example"])
+        sender.local.result(sender.local.job())
+    ident = sender.post(["a@local.example"])
+    sender.local.result(sender.local.job())
+    sender.wait_log(f"end msg {ident}")
+
+
+def test_a_directory_that_cannot_be_opened(make_sender):
+    sender = make_sender(start=False)
+    ident = sender.put(["a@local.example"])
+    split = sender.home / "queue/env" / str(ident % 32)
+    split.rename(sender.home / "away")
+    split.touch()
+    sender.start()
+    assert sender.wait_log("alert: ") == \
+        f"alert: unable to opendir env/{ident % 32}, sleeping..."
+    other = sender.post(["b@local.example"])
+    assert sender.local.job().id == other
+
+
 # ---- bounces -------------------------------------------------------------------
 
 def test_a_refused_bounce(sender):

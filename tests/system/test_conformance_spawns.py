@@ -103,6 +103,26 @@ def test_every_other_status_of_a_local_program_is_a_failure(spawned):
         assert spawn.result()[3] == "its words\n"
 
 
+@pytest.mark.parametrize("program, variable, worker", [
+    ("qmail-lspawn", "QMAILLOCAL", "qmail-local"),
+    ("qmail-rspawn", "QMAILREMOTE", "qmail-remote")])
+@pytest.mark.parametrize("named", [True, False], ids=["named", "own"])
+@pytest.mark.parametrize("mode", [None, 0o644, 0o755], ids=["missing", "mode", "format"])
+def test_what_cannot_be_executed_is_a_deferral(spawned, program, variable, worker, named,
+                                               mode):
+    spawn = spawned(program, variable if named else "UNUSED", "#!/no/such/interpreter\n",
+                    *(["./Mailbox"] if program == "qmail-lspawn" else []))
+    path = (spawn.home / "bin/theirs").rename(
+        spawn.home / "bin" / ("theirs" if named else worker))
+    if mode is None:
+        path.unlink()
+    else:
+        path.chmod(mode)
+    spawn.job(1, "h", "a@h")
+    number, index, letter, text = spawn.result()
+    assert letter == "Z" and worker in text
+
+
 def test_long_output_of_a_remote_program_is_read(spawned):
     spawn = spawned("qmail-rspawn", "QMAILREMOTE", CLASSIC + r'''
 import sys

@@ -50,11 +50,35 @@ puts_trouble_off_for_123_seconds(void **state)
 	assert_int_equal(close(all.queue_dir), 0);
 }
 
+static void
+says_that_memory_ran_out(void **state)
+{
+	static struct state all;
+
+	(void)state;
+	all.now_s = NOW_S;
+	message_log_init(&all.log, -1);
+	all.schedule.chunk_count = SIZE_MAX / 16; /* one more is too much */
+	life_begin(&all, 7, false);
+	assert_string_equal(
+	    all.log.lines.s, "alert: out of memory, sleeping...\n");
+	assert_null(schedule_find(&all.schedule, 7));
+	/* the scan comes back to it */
+	assert_true(queue_scan_is_wanted(&all.scan));
+	assert_true(all.scan.retry_s > NOW_S);
+
+	all.schedule.chunk_count = 0;
+	schedule_free(&all.schedule);
+	str_free(&all.log.lines);
+	queue_scan_free(&all.scan);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(puts_trouble_off_for_123_seconds),
+	    cmocka_unit_test(says_that_memory_ran_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
