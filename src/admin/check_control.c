@@ -227,5 +227,6 @@ check_control(struct check_report *report, const struct check_site *site)
 	check_missing(report);
 	check_files(report, site);
 	check_compiled(report);
+	check_rules(report);
 	check_virtuals(report);
 }

@@ -33,6 +33,8 @@ void check_privileges(
 void check_control(struct check_report *report, const struct check_site *site);
 /* The lists that a program compiles into a database, each with its cdb. */
 void check_compiled(struct check_report *report);
+/* The rules of tcpserver, which must not be newer than their cdb. */
+void check_rules(struct check_report *report);
 /* users/assign and users/cdb, the homes that they name, alias/. */
 void check_users(struct check_report *report);
 /* The same of the home of one user; -1 if there is none of that name. */

@@ -170,6 +170,16 @@ def test_morercpthosts_is_compared_with_its_cdb(home):
     assert only(home).startswith("control/morercpthosts.cdb: its source")
 
 
+def test_rules_must_not_be_newer_than_their_cdb(home):
+    rules = home.home / "control/tcp.smtp"
+    none(home)  # they are not compiled yet, which is a choice
+    home.write_control("tcp.smtp.cdb", lib.cdb_bytes([(b"", b"")]))
+    age(rules, 100)
+    none(home)
+    age(rules, -100)
+    assert only(home) == "control/tcp.smtp.cdb: it is older than tcp.smtp"
+
+
 def test_users_assign_is_compared_with_its_cdb(home):
     source, made = home.home / "users/assign", home.home / "users/cdb"
     good = source.read_text()
