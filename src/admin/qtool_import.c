@@ -23,15 +23,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "admin/import_hold.h"
 #include "admin/import_message.h"
 #include "admin/import_record.h"
 #include "admin/qtool.h"
+#include "admin/queue_control.h"
 #include "admin/queue_view.h"
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/out.h"
 #include "conf/control.h"
+#include "mail/netstring.h"
+#include "mail/order.h"
 #include "net/submit.h"
 
 enum {
@@ -187,10 +189,43 @@ settle(void)
 		die_temp("qmail-queued does not answer: try again");
 }
 
+/* Holds all messages with our key, or lets them go; either may be said twice.
+   0, or -1 with errno. The order is on the disk then, and qmail-send hears of
+   it before any message that comes later. */
+static int
+ask_hold(bool hold)
+{
+	struct order order = {
+	    .kind = ORDER_HOLD_IMPORT, .key = str_span(&import.key)};
+	struct str line = STR_INIT, list = STR_INIT;
+	struct queue_control_answer answer;
+	struct queue_control control;
+	int result;
+
+	if (queue_control_open(&control) == -1)
+		return -1;
+	order_append(&line, &order);
+	netstring_append(&list, str_span(&line));
+	result = queue_control_ask(
+	    &control, hold ? 'O' : 'U', str_span(&list), &answer);
+	/* K it is so now, S or N it was so already */
+	if (result == 0 &&
+	    (answer.results.len != 1 ||
+		(answer.results.s[0] != 'K' &&
+		    answer.results.s[0] != (hold ? 'S' : 'N')))) {
+		errno = EPROTO;
+		result = -1;
+	}
+	queue_control_close(&control);
+	str_free(&line);
+	str_free(&list);
+	return result;
+}
+
 static void
 order_hold(bool hold)
 {
-	if (import_hold(str_span(&import.key), hold) == 0)
+	if (ask_hold(hold) == 0)
 		return;
 	if (errno == ENOENT || errno == ECONNREFUSED)
 		die_temp("qmail-queued is not running");
