@@ -30,11 +30,10 @@ main(void)
 	framed_server_open(server);
 	qmtp_session_init(session, &server->in, &server->out, &server->peer);
 	if (peer_load_databytes(&session->mail.databytes) == -1 ||
-	    (server->peer.relay == NULL &&
-		rcpthosts_load(&session->hosts) == -1))
+	    rcpthosts_load(&session->hosts) == -1)
 		die_sys("cannot read control files of %s",
 		    quote(control_home_path()));
-	if (session->hosts.is_missing)
+	if (server->peer.relay == NULL && session->hosts.is_missing)
 		warn_plain("no control/rcpthosts: taking mail for locals and "
 			   "virtualdomains only");
 	return framed_server_close(server, qmtp_session_run(session));

@@ -175,7 +175,7 @@ def test_zero_holds_until_it_is_raised(sender, name, host, channel):
     sender.control(name, "7\n")
     sender.kill(signal.SIGHUP)
     assert getattr(sender, channel).job().recipients == [f"u@{host}".encode()]
-    assert f"{channel} 1/7" in sender.log()[-1]
+    lib.wait_until(lambda: f"{channel} 1/7" in sender.log()[-1], what="1/7")
 
 
 @pytest.mark.parametrize("text, lifetime", [

@@ -191,9 +191,10 @@ def test_timeout(smtpd, home, content, want):
 def test_unreadable_control(smtpd, home, name):
     (home.home / "control" / name).unlink(missing_ok=True)
     (home.home / "control" / name).mkdir()
-    with Conversation(home, "qmail-smtpd") as one:
-        assert one.line() == "421 unable to read controls (#4.3.0)"
-        assert one.end() == 1
+    for relay in (None, ""):
+        with Conversation(home, "qmail-smtpd", env={"RELAYCLIENT": relay}) as one:
+            assert one.line() == "421 unable to read controls (#4.3.0)"
+            assert one.end() == 1
 
 
 def test_literal_without_localiphost_and_me(smtpd, home):
