@@ -1,6 +1,7 @@
 /* any packet, on control.sock, to a qmail-clean, and back from one */
 #include <stdlib.h>
 
+#include "mail/netstring.h"
 #include "queue/clean_job.h"
 #include "queue/control_door.h"
 
@@ -14,9 +15,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct control_request request;
 	struct str text = STR_INIT;
 
-	if (control_request_decode(packet, &request) == 0 &&
-	    request.text.len > size)
-		abort();
+	if (control_request_decode(packet, &request) == 0) {
+		struct span one;
+
+		if (request.text.len > size || request.list.len > size)
+			abort();
+		while (request.list.len > 0) {
+			if (netstring_take(&request.list, &one) == -1)
+				abort();
+		}
+	}
 	if (clean_job_decode_answer(packet, &error) == 0 && error.len > size)
 		abort();
 	if (clean_job_decode(packet, &job) == 0) {

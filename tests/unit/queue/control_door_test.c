@@ -34,6 +34,38 @@ requests_are_understood(void **state)
 	    control_request_decode(SPAN_LITERAL("1:S,1:1,"), &r), -1);
 	assert_int_equal(
 	    control_request_decode(SPAN_LITERAL("1:Q,1:1,"), &r), -1);
+	assert_int_equal(control_request_decode(SPAN_LITERAL("1:Q,"), &r), 0);
+	assert_int_equal(r.kind, CONTROL_LIST);
+}
+
+static void
+lists_are_whole(void **state)
+{
+	static const struct {
+		const char *what, *input;
+		int want;
+		enum control_kind kind;
+		size_t list;
+	} rows[] = {
+	    {"two orders", "1:O,10:1 expire 7,10:1 remove 8,", 0, CONTROL_ORDER,
+		28},
+	    {"one order taken back", "1:U,10:1 expire 7,", 0, CONTROL_UNDO, 14},
+	    {"ids", "1:T,1:7,1:8,", 0, CONTROL_TRY_NOW, 8},
+	    {"all messages", "1:T,", 0, CONTROL_TRY_NOW, 0},
+	    {"an order that is cut", "1:O,10:1 expire 7", -1, CONTROL_ORDER, 0},
+	    {"bytes behind the list", "1:T,1:7,x", -1, CONTROL_ORDER, 0},
+	};
+	struct control_request r;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		if (control_request_decode(span_of(rows[i].input), &r) !=
+		    rows[i].want)
+			fail_msg("%s", rows[i].what);
+		if (rows[i].want == 0 &&
+		    (r.kind != rows[i].kind || r.list.len != rows[i].list))
+			fail_msg("%s: kind or list", rows[i].what);
+	}
 }
 
 int
@@ -41,6 +73,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(requests_are_understood),
+	    cmocka_unit_test(lists_are_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
