@@ -1,6 +1,6 @@
 /*
  * qmail-pw2u - make lines for users/assign from lines of /etc/passwd
- * Runs as: root (who owns users/)   Trusts: descriptor 0 and the files below
+ * Runs as: the caller, mostly root   Trusts: descriptor 0, the files below
  * Reads:   fd 0, users/include, users/exclude, users/mailnames,
  *          users/subusers, users/append; homes by stat only
  * Writes:  fd 1, once all is well
