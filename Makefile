@@ -108,10 +108,15 @@ endef
 $(eval $(call flavour,small,$(SMALL_CC),$(SMALL_LD),$(SMALL_PROGRAMS),$(BIN)))
 $(eval $(call flavour,large,$(CC),$(LD),$(LARGE_PROGRAMS),$(BIN)))
 
-$(foreach p,$(SCRIPTS),$(BIN)/$(notdir $(p))): $(BIN)/%: src/admin/%.sh conf-qmail
-	@mkdir -p $(@D)
-	@sed 's|@HOME@|$(HOME_DIR)|g' $< >$@.tmp
-	@chmod 755 $@.tmp && mv $@.tmp $@
+# $(1) where to, $(2) the script
+define script
+$(1)/$(notdir $(2)): src/$(2).sh conf-qmail
+	@mkdir -p $$(@D)
+	@sed 's|@HOME@|$(HOME_DIR)|g' $$< >$$@.tmp
+	@chmod 755 $$@.tmp && mv $$@.tmp $$@
+endef
+$(foreach d,$(BIN) $(BUILD)/dynamic/bin $(BUILD)/san/bin,$(foreach p,$(SCRIPTS),\
+    $(eval $(call script,$(d),$(p)))))
 
 $(SENDMAIL_LINKS:%=$(BIN)/%): $(BIN)/sendmail
 	@ln -sf sendmail $@
@@ -198,11 +203,11 @@ $(BUILD)/dynamic/fault.so: tests/crash/fault.c
 	@echo '  CC dynamic $<'
 	@$(CC) $(filter-out -Wpedantic -Wconversion,$(WARNINGS)) -fPIC -shared \
 	    -o $@ $< -ldl
-dynamic: $(foreach p,$(PROGRAMS),$(BUILD)/dynamic/bin/$(notdir $(p))) \
+dynamic: $(foreach p,$(PROGRAMS) $(SCRIPTS),$(BUILD)/dynamic/bin/$(notdir $(p))) \
 	$(BUILD)/dynamic/fault.so
 
 # All programs with the sanitizers, for CQMAIL_BIN=build/san/bin.
-san: $(foreach p,$(PROGRAMS),$(BUILD)/san/bin/$(notdir $(p)))
+san: $(foreach p,$(PROGRAMS) $(SCRIPTS),$(BUILD)/san/bin/$(notdir $(p)))
 
 check:
 	@MAKE='$(MAKE)' /usr/bin/env python3 tests/run
