@@ -83,6 +83,20 @@ def test_modes(paths, want):
     assert {p: rows[p][:4] for p in paths} == dict.fromkeys(paths, want)
 
 
+ACCOUNTS = {
+    "qmaild": {"qmail-smtpd", "qmail-qmtpd", "qmail-qmqpd"},
+    "qmaill": {"splogger"}, "qmailp": {"qmail-getpw"},
+    "qmailq": {"qmail-queued", "qmail-clean"},
+    "qmailr": {"qmail-rspawn", "qmail-remote"}, "qmails": {"qmail-send"},
+}
+
+
+@pytest.mark.parametrize("account", ACCOUNTS)
+def test_accounts(account):
+    found = {p for p, row in table().items() if row[4] == account}
+    assert programs(ACCOUNTS[account]) <= found
+
+
 def test_only_these_run_as_root():
     """Besides the tools that an administrator starts as root."""
     tools = programs(p.stem for p in (lib.REPO / "src/admin").glob("qmail-*.c"))
@@ -213,6 +227,17 @@ def test_their_programs_get_sigpipe(home, program, args):
         one.rest()
         one.process.wait(lib.TIMEOUT_S)
     assert not int(seen.read_text().split()[1], 16) & SIGPIPE_BIT
+
+
+# ---- the silent limit -------------------------------------------------------------
+
+def test_open_files_limit_the_concurrency(home):
+    home.write_control("concurrencylocal", "5000\n")
+    home.write_control("concurrencyremote", "5000\n")
+    home.start_queued()
+    home.start_send(prefix=["sh", "-c", 'ulimit -n 300; exec "$0" "$@"'])
+    found = home.wait_log(r"status: local 0/(\d+) remote 0/(\d+)", "send")
+    assert all(0 < int(n) < 300 for n in found.groups())
 
 
 # ---- a program that cannot be executed ---------------------------------------------
