@@ -2,32 +2,13 @@
 
 import pytest
 
-from dns_server import DnsServer
 from lib import HANG, wait_until
-from remote_home import Home, RawServer
+from remote_home import RawServer
+from test_qmail_remote_dns import dns, home  # noqa: F401, fixtures
 
 IP = "127.0.0.1"
 TAKEN = f"K{IP} accepted message.\nRemote host said: 250 taken\n"
 PLAIN = "250 sink.example"  # an answer to EHLO that offers nothing
-
-
-@pytest.fixture
-def home(tmp_path):
-    return Home(tmp_path)
-
-
-@pytest.fixture
-def dns(home):
-    made = []
-
-    def make(zone):
-        made.append(DnsServer(zone))
-        home.env["DNSCACHEIP"] = made[-1].address
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
 
 
 @pytest.mark.parametrize("name", ["me", "helohost", "smtproutes", "timeoutconnect",
