@@ -103,6 +103,20 @@ def test_every_other_status_of_a_local_program_is_a_failure(spawned):
         assert spawn.result()[3] == "its words\n"
 
 
+@pytest.mark.parametrize("last, local, home", [
+    (b"-", "joe-x", "/by-rule"), (b"x-", "JOE-X", "/by-rule"), (b"x", "joe-x", "alias"),
+    (b"", "joe-x", "alias"), (b"", "joe", "/exact")])
+def test_only_prefixes_with_a_last_byte_of_the_set_are_tried(spawned, last, local, home):
+    spawn = spawned("qmail-lspawn", "QMAILLOCAL", '#!/bin/sh\necho "$3"\n', "./Mailbox")
+    who = lib.ordinary_user()
+    entry = f"joe\0{who.pw_uid}\0{who.pw_gid}\0%s\0-\0"
+    (spawn.home / "users/cdb").write_bytes(lib.cdb_bytes([
+        (b"!joe\0", (entry % "/exact").encode()), (b"!joe-", (entry % "/by-rule").encode()),
+        (b"", last)]))
+    spawn.job(1, "", local + "@d")
+    assert spawn.result()[3].strip().endswith(home)
+
+
 @pytest.mark.parametrize("program, variable, worker", [
     ("qmail-lspawn", "QMAILLOCAL", "qmail-local"),
     ("qmail-rspawn", "QMAILREMOTE", "qmail-remote")])
