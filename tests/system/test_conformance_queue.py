@@ -1,120 +1,142 @@
-"""The queue from outside, mailing lists and run scripts, as doc/interfaces/74-queue.md
-and its neighbours state them."""
+"""qmail-queue as its callers see it: order of reading, signals, the number in
+the Received line; and how its callers let go of a program in its place."""
 
+import array
+import fcntl
+import os
 import re
+import shutil
+import signal
 import subprocess
+import termios
 
 import lib
+import pytest
+from queue_lab import Message, ids
+from servers import Conversation, Queue
+
+IGNORED = ("HUP", "INT", "QUIT", "PIPE", "VTALRM", "PROF", "XCPU", "XFSZ")
 
 
-def run_script(home, service, *stubs):
-    """What the stubs print in the place of the programs that the script runs."""
-    bin_dir = home.base / "stubs"
-    bin_dir.mkdir(exist_ok=True)
-    for name in stubs:
-        (bin_dir / name).write_text('#!/bin/sh\nfor a; do printf "<%s>" "$a"; done\n'
-                                    'printf "%s" "$INHERITED"\n')
-        (bin_dir / name).chmod(0o755)
-    text = (home.home / "service" / service / "run").read_text()
-    script = home.base / "script"
-    script.write_text(re.sub(r"(?m)^PATH=", f"PATH={bin_dir}:", text, count=1))
-    done = subprocess.run(["sh", str(script)], stdout=subprocess.PIPE, text=True,
-                          env={"PATH": "/usr/bin:/bin", "INHERITED": "from the caller"},
-                          timeout=lib.TIMEOUT_S, check=True)
-    return done.stdout
+class Started:
+    """A qmail-queue that waits for its message and its envelope."""
+
+    def __init__(self, home, *args, program=(), before=None, drop=True):
+        message, self.message = os.pipe()
+        envelope, self.envelope = os.pipe()
+        self.envelope_read = os.dup(envelope)
+        self.process = subprocess.Popen(
+            [*program, home.bin / "qmail-queue", *args], stdin=message,
+            stdout=envelope, stderr=subprocess.PIPE, env=home.env(),
+            preexec_fn=before, **(lib.as_user() if drop else {}))
+        os.close(message)
+        os.close(envelope)
+
+    def unread(self, fd):
+        count = array.array("i", [0])
+        fcntl.ioctl(fd, termios.FIONREAD, count)
+        return count[0]
+
+    def wait_read(self):
+        """A byte of the message was read: so it is at work."""
+        os.write(self.message, b"x")
+        lib.wait_until(lambda: self.unread(self.message) == 0)
+
+    def end(self, envelope=b"Fs\0Tr\0\0"):
+        for fd, data in ((self.message, b"\n"), (self.envelope, envelope)):
+            os.write(fd, data)
+            os.close(fd)
+        os.close(self.envelope_read)
+        assert self.process.communicate(timeout=lib.TIMEOUT_S)[1] == b""
+        return self.process.returncode
 
 
-def test_run_scripts_read_their_control_files(home):
-    home.write_control("defaultdelivery", "./Mailbox\n|a program\n")
-    assert run_script(home, "send", "qmail-start") == "<./Mailbox\n|a program>"
-    home.remove_control("defaultdelivery")
-    assert run_script(home, "send", "qmail-start") == "<./Mailbox>"
-    home.write_control("concurrencyincoming", "17\n")
-    assert "<-c><17>" in run_script(home, "smtpd", "tcpserver")
-    home.remove_control("concurrencyincoming")
-    assert "<-c><40>" in run_script(home, "smtpd", "tcpserver")
+def masks_of(pid):
+    """{name: bits} of the signal masks in /proc."""
+    status = open(f"/proc/{pid}/status").read()
+    return {k: int(v, 16) for k, v in re.findall(r"Sig(\w+):\s*([0-9a-f]+)", status)}
 
 
-def test_numbers_grow_over_a_restart(instance):
-    seen = []
-    for restarted in ("queued", "send", None):
-        instance.queue(b"Subject: x\n\n", "s@x.example", [f"test@{instance.host}"])
-        instance.wait_log(r"^end msg", count=len(seen) + 1)
-        seen.append(int(instance.wait_log(r"end msg (\d+)").group(1)))
-        if restarted:
-            instance.restart(restarted)
-    assert seen == sorted(set(seen))
-
-
-def test_a_copied_queue_is_delivered(home):
+@pytest.fixture
+def queue(home):
     home.start_queued()
-    for n in range(5):
-        assert home.queue(b"Subject: %d\n\n" % n + b"x" * n * 100000, "s@x.example",
-                          [f"test@{home.host}"]).returncode == 0
-    home.daemons["queued"].end()
-    at = home.home
-    subprocess.run(["cp", "-a", at / "queue", at / "copy"], check=True)
-    subprocess.run(["rm", "-rf", at / "queue"], check=True)
-    (at / "copy").rename(at / "queue")
-    home.start()
-    subjects = {re.search(rb"Subject: (\d)\n\n(x*)", p.read_bytes()).groups()
-                for p in home.wait_maildir("test", 5)}
-    assert subjects == {(b"%d" % n, b"x" * n * 100000) for n in range(5)}
+    return lambda *args, **more: Started(home, *args, **more)
 
 
-# ---- a mailing list ----------------------------------------------------------------
-
-NOTE = ('|printf "%%s\\n" "%s" "$SENDER" "$LOCAL" "$HOST" "${DEFAULT-unset}" "$EXT" '
-        '"$NEWSENDER" "$DTLINE" "$RPLINE" >seen-%s.new; cat >>seen-%s.new; '
-        'mv seen-%s.new seen-%s\n')
-POST = ("|printf 'Ftest-list-return-@HOST-@[]\\0Ttest-a@HOST\\0Ttest-none@HOST\\0\\0' >env; "
-        "exec qmail-queue 1<env\n")
+def test_arguments_are_not_looked_at(home, queue):
+    assert queue("-x", "other").end() == 0
+    assert len(ids(home)) == 1
 
 
-def test_a_list_as_ezmlm_runs_it(instance):
-    """A list of two subscribers, one of whom does not exist."""
-    host, at = instance.host, instance.user_home()
-
-    def seen(name):
-        path = at / f"seen-{name}"
-        lib.wait_until(path.exists, what=f"{path} after:\n{instance.log('send')}")
-        text = path.read_text().split("\n")
-        path.unlink()
-        return text
-
-    for name in ("default", "owner", "return-default", "accept-default", "reject-default"):
-        note = NOTE % ((name,) + (name,) * 4)
-        instance.dotqmail("list-" + name, note)
-    instance.dotqmail("list", POST.replace("HOST", host))
-    instance.dotqmail("a", "./Maildir/\n")
-
-    for ext, name, default in [("subscribe-joe=x.example", "default", "subscribe-joe=x.example"),
-                               ("owner", "owner", "unset"),
-                               ("accept-17.abc", "accept-default", "17.abc"),
-                               ("reject-17.abc", "reject-default", "17.abc")]:
-        instance.queue(b"Subject: x\n\n", "joe@x.example", [f"test-list-{ext}@{host}"])
-        got = seen(name)
-        assert got[:6] == [name, "joe@x.example", f"test-list-{ext}", host, default,
-                           f"list-{ext}"]
-        assert got[7:11] == [f"Delivered-To: test-list-{ext}@{host}", "",
-                             "Return-Path: <joe@x.example>", ""]
-
-    instance.queue(b"Subject: to all\n\n", "joe@x.example", [f"test-list@{host}"])
-    (path,) = instance.wait_maildir()
-    assert path.read_bytes().startswith(
-        f"Return-Path: <test-list-return-test-a={host}@{host}>\n".encode())
-    got = seen("return-default")
-    assert got[1:5] == ["", "test-list-return-", host, ""]
-    body = "\n".join(got[11:]).partition("\n\n")[2]
-    assert body.startswith("Hi. This is the qmail-send program at ")
-    (failed,) = [p for p in body.split("\n\n") if p.startswith("<")]
-    assert failed.startswith(f"<test-none@{host}>:\n")
-    assert f"\nReturn-Path: <test-list-return-@{host}>\n" in body
+def test_the_message_is_read_before_the_envelope(home, queue):
+    one = queue()
+    os.write(one.envelope, b"Fs\0Tr\0\0")
+    one.wait_read()
+    assert one.unread(one.envelope_read) == 7
+    assert one.process.poll() is None
+    assert one.end(b"") == 0
+    assert len(ids(home)) == 1
 
 
-def test_the_manual_calls_the_queue_private():
-    page = (lib.REPO / "man/qmail.7").read_text()
-    assert re.search(r"(?m)^\.It Pa queue/\n[^\n]*private", page)
-    text = (lib.REPO / "doc/ARCHITECTURE.md").read_text()
-    assert "The inside of `queue/` and the sockets between cqmail's own daemons are private." \
-        in text
+def test_a_sender_of_1002_bytes(home, queue):
+    assert queue().end(b"F" + b"s" * 1002 + b"\0\0") == 0
+    (ident,) = ids(home)
+    assert Message(home, ident).sender == b"s" * 1002
+
+
+def test_the_number_is_that_of_the_process(home, queue):
+    one = queue()
+    assert one.end() == 0
+    (ident,) = ids(home)
+    assert Message(home, ident).received.startswith(
+        b"Received: (qmail %d invoked by uid %d); " % (
+            one.process.pid, home.user.pw_uid))
+
+
+def test_signals(home, queue):
+    one = queue(before=lambda: signal.pthread_sigmask(
+        signal.SIG_BLOCK, signal.valid_signals()))
+    one.wait_read()
+    masks = masks_of(one.process.pid)
+    for name in IGNORED:
+        number = getattr(signal, "SIG" + name)
+        assert masks["Ign"] >> (number - 1) & 1, name
+    assert not masks["Ign"] >> (signal.SIGTERM - 1) & 1
+    assert masks["Blk"] == 0
+    for name in IGNORED:
+        one.process.send_signal(getattr(signal, "SIG" + name))
+    assert one.end() == 0
+
+
+def test_it_ends_after_a_day(home, queue):
+    trace = home.base / "trace"
+    one = queue(program=[shutil.which("strace"), "-f", "-o", trace, "-e",
+                         "trace=alarm,setitimer"], drop=False)
+    one.wait_read()
+    assert re.search(r"alarm\(86400\)|it_value=\{tv_sec=86400,", trace.read_text())
+    assert one.end() == 0
+    one = queue()
+    one.wait_read()
+    one.process.send_signal(signal.SIGALRM)
+    assert one.process.wait(lib.TIMEOUT_S) == 52
+    assert len(ids(home)) == 1
+
+
+@pytest.mark.parametrize("body, whole", [
+    (b"1234567890\r\n.\r\n", True),
+    (b"x" * 2000 + b"\r\n.\r\n", False),  # more than databytes
+    (b"Received: x\r\n" * 100 + b".\r\n", False),  # a loop, and too large
+    (b"123\r\n", False),  # and the client goes
+])
+def test_how_a_caller_lets_go(home, body, whole):
+    home.write_control("databytes", "1000\n")
+    queue = Queue(home)
+    with Conversation(home, "qmail-smtpd", env={
+            "QMAILQUEUE": queue.program, "RELAYCLIENT": ""}) as one:
+        one.send(b"MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\n" + body)
+        one.rest()
+        one.process.wait(lib.TIMEOUT_S)
+    lib.wait_until(lambda: len(list(queue.dir.glob("*.env")))
+                   == len(list(queue.dir.glob("*.mess"))))
+    ends = [path.read_bytes()[-2:] for path in queue.dir.glob("*.env")]
+    assert [end == b"\0\0" for end in ends] in ([[True]] if whole else [[], [False]])
