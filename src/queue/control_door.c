@@ -298,7 +298,9 @@ change_orders(struct control_door *door, struct control_peer *peer,
 		    peer, str_span(&results), find_subscriber(door) != NULL);
 	} else {
 		warn_sys("cannot write queue/" ORDER_FILE);
-		control_peer_error(peer, "cannot write queue/" ORDER_FILE);
+		control_peer_error(peer,
+		    stored == -1 ? "cannot write queue/" ORDER_FILE
+				 : "the order may stand or not: ask again");
 		door->failed = door->failed || stored == -2;
 	}
 	str_free(&results);
