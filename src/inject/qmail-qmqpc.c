@@ -114,7 +114,7 @@ load_control(void)
 		timeout = 1;
 	program.timeout_s = timeout > UINT_MAX ? UINT_MAX : (unsigned)timeout;
 	/* a run knows of no other: time and number spread them well enough */
-	if (rotate != 0)
+	if (rotate != 0 && program.count > 1)
 		program.first =
 		    ((uint64_t)clock_mono_ms() * 31 + (uint64_t)getpid()) %
 		    program.count;
