@@ -311,7 +311,10 @@ life_run_errands(struct state *state)
 		    message->due_s[SCHEDULE_ERRAND] > state->now_s)
 			return;
 		schedule_unset(&state->schedule, message, SCHEDULE_ERRAND);
-		if (message->unread)
+		/* what cannot be read can still be removed */
+		if (message->unread &&
+		    orders_fate_of(&state->orders, message->id) !=
+			ORDERS_REMOVE)
 			prepare(state, message);
 		else if (!message->bouncing)
 			obey_go_on(state, message);

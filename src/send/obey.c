@@ -135,9 +135,9 @@ end_known(struct state *state, uint64_t id)
 {
 	struct message *message = schedule_find(&state->schedule, id);
 
-	if (message == NULL || message->unread)
+	if (message == NULL)
 		return;
-	if (message->bouncing) {
+	if (message->bouncing || message->unread) {
 		if (message->place[SCHEDULE_ERRAND] != 0)
 			put_off(state, message, 0);
 		return;

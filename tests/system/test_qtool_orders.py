@@ -245,6 +245,16 @@ def test_hundreds_by_standard_input(instance):
     instance.wait_empty()
 
 
+def test_what_cannot_be_read_can_be_removed(instance):
+    ident = deferred(instance)
+    instance.daemons["send"].end()
+    (instance.home / f"queue/env/{ident % 32}/{ident}").write_bytes(b"garbage")
+    instance.start_send()
+    instance.wait_log(rf"unable to read env/{ident % 32}/{ident}")
+    qtool(instance, "remove", ident)
+    instance.wait_empty()
+
+
 # ---- the orders file ---------------------------------------------------------
 
 def test_a_damaged_file_still_holds(instance):
