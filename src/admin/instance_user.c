@@ -125,6 +125,8 @@ instance_user_make(
 	str_append_format(&text, "+%s-:%s:%lu:%lu:%s/users/%s:-::\n", name,
 	    name, uid, gid, home, name);
 	str_append_format(
+	    &text, "+alias-:alias:%lu:%lu:%s/alias:-::\n", uid, gid, home);
+	str_append_format(
 	    &text, "+:alias:%lu:%lu:%s/alias:-::\n.\n", uid, gid, home);
 	(void)place_file(place, "users/assign", str_span(&text), 0644);
 	make_cdb(home);

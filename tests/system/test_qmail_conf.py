@@ -56,6 +56,8 @@ def test_an_instance_is_complete(place):
     uid, gid = lib.ordinary_user().pw_uid, lib.ordinary_user().pw_gid
     assign = (home / "users/assign").read_text()
     assert f"=test:test:{uid}:{gid}:{home}/users/test:::\n" in assign
+    # what control/virtualdomains gives to alias-NAME is alias/.qmail-NAME...
+    assert f"+alias-:alias:{uid}:{gid}:{home}/alias:-::\n" in assign
     assert (home / "users/cdb").read_bytes() == lib.users_cdb_bytes(assign)
     for service in ("queue", "send", "smtpd", "pop3d"):
         for script in ("run", "log/run"):
