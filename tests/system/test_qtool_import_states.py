@@ -8,7 +8,7 @@ import pytest
 
 from classic_queue import RECEIVED, ClassicQueue
 from lib import HOST, give, wait_until
-from queue_lab import Message, ids, path_of
+from queue_lab import Message, connect, ids, netstring, path_of, read_verdict
 
 BODY = b"Subject: x\n\n.\nFrom y\n\xff\0\r\nno final newline"
 FAILED = "<gone@test.example>:\nno such user\n\n"
@@ -350,6 +350,34 @@ def test_a_classic_queue_in_our_place(home):
     done = home.run("qmail-queued")
     assert done.returncode == 111
     assert b"qmail-qtool import" in done.stderr and b"queue.classic" in done.stderr
+
+
+# ---- submit.sock ---------------------------------------------------------------
+
+def test_waiting_for_those_who_came_before(queued):
+    """W is answered when a message that is on its way is in, or will not come."""
+    for ending, arrives in ((netstring(b"."), 1), (b"", 0)):
+        before = len(ids(queued))
+        with connect(queued) as first, connect(queued) as second:
+            first.sendall(netstring(b"O1 2 key/1/2/3") + netstring(b"Mx\n"))
+            second.sendall(netstring(b"W"))
+            second.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                second.recv(1)
+            first.sendall(netstring(b"Fs@x") + ending)
+            first.shutdown(1)
+            second.settimeout(60)
+            assert read_verdict(second) == b"K0"
+            assert len(ids(queued)) == before + arrives
+
+
+def test_waiting_for_nobody_else(queued):
+    """Ordinary submissions, and those that come later, keep nobody waiting."""
+    with connect(queued) as first, connect(queued) as second, connect(queued) as third:
+        first.sendall(netstring(b"Mx"))
+        third.sendall(netstring(b"O1 2 key/1/2/3"))
+        second.sendall(netstring(b"W"))
+        assert read_verdict(second) == b"K0"
 
 
 # ---- delivery ------------------------------------------------------------------
