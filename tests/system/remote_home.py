@@ -67,10 +67,12 @@ class Home:
 
 class RawServer:
     """A listener whose handler(connection, number) gets each connection, the
-    first with number 0, and may do with it what it likes."""
+    first with number 0, and may do with it what it likes. `connections` were
+    taken, `closed` are over."""
 
     def __init__(self, handler, host="127.0.0.1", port=0):
-        self.handler, self.connections, self.clients = handler, 0, []
+        self.handler, self.clients = handler, []
+        self.connections = self.closed = 0
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.socket(family)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -95,6 +97,7 @@ class RawServer:
         with client, contextlib.suppress(OSError):
             client.settimeout(TIMEOUT_S)
             self.handler(client, number)
+        self.closed += 1
 
     def close(self):
         self.ended.set()

@@ -271,6 +271,8 @@ def test_a_connection_that_ended_is_made_again(place, serve):
             worker.give("r@d.example")
             assert worker.take(1) == [WORKER_TAKEN]
             assert server.connections == number
+            # the next message may not meet a connection that is just ending
+            lib.wait_until(lambda: server.closed == number)
 
 
 def test_an_answer_too_many_ends_the_connection(place, serve):
