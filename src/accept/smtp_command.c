@@ -14,6 +14,13 @@ static const struct command_word words[] = {
     {"noop", SMTP_NOOP},
     {"vrfy", SMTP_VRFY},
     {"help", SMTP_HELP},
+    /* what a web browser says that was sent here by a page */
+    {"get", SMTP_HTTP},
+    {"head", SMTP_HTTP},
+    {"post", SMTP_HTTP},
+    {"put", SMTP_HTTP},
+    {"options", SMTP_HTTP},
+    {"connect", SMTP_HTTP},
 };
 
 enum smtp_verb

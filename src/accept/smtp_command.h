@@ -22,6 +22,7 @@ enum smtp_verb {
 	SMTP_VRFY,
 	SMTP_HELP,
 	SMTP_QUIT,
+	SMTP_HTTP, /* a request of a web browser */
 };
 
 /*

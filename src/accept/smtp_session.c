@@ -101,7 +101,7 @@ smtp_session_init(struct smtp_session *session, struct in *in, struct out *out,
 	session->has_helo = session->has_mail = false;
 	session->refusal = NULL;
 	session->bad_recipients = 0;
-	session->overlong = 0;
+	session->overlong = session->unknown = 0;
 }
 
 void
@@ -383,6 +383,21 @@ do_hello(struct smtp_session *session, bool is_extended, struct span argument)
 	return SMTP_GO_ON;
 }
 
+/*
+ * Who goes on after many of these speaks another protocol: what follows may be
+ * commands that somebody has hidden in it.
+ */
+static enum smtp_next
+refuse_unknown(struct smtp_session *session)
+{
+	if (++session->unknown > SMTP_UNKNOWN_MAX) {
+		smtp_reply(session, "421 too many unknown commands (#4.7.0)");
+		return SMTP_LEAVE;
+	}
+	smtp_reply(session, "502 unimplemented (#5.5.1)");
+	return SMTP_GO_ON;
+}
+
 static enum smtp_next
 do_command(
     struct smtp_session *session, enum smtp_verb verb, struct span argument)
@@ -417,8 +432,10 @@ do_command(
 		reply_greeting(session, "221 ", "");
 		return SMTP_DONE;
 	case SMTP_UNKNOWN:
-		smtp_reply(session, "502 unimplemented (#5.5.1)");
-		break;
+		return refuse_unknown(session);
+	case SMTP_HTTP:
+		smtp_reply(session, "421 this is no web server (#4.7.0)");
+		return SMTP_LEAVE;
 	}
 	return SMTP_GO_ON;
 }

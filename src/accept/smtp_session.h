@@ -22,6 +22,7 @@ enum {
 	SMTP_LINE_MAX = 4096,   /* bytes of a command, its line end included */
 	SMTP_ADDRESS_MAX = 899, /* bytes of an address in MAIL or RCPT */
 	SMTP_OVERLONG_MAX = 16, /* times SMTP_LINE_MAX bytes too many */
+	SMTP_UNKNOWN_MAX = 20,  /* commands that we do not know */
 	SMTP_CHUNK_MAX = 32768, /* bytes of a message at a time */
 	SMTP_ENVELOPE_MAX = 16 * 1024 * 1024, /* bytes of all recipients */
 };
@@ -45,7 +46,7 @@ struct smtp_session {
 	bool has_helo, has_mail;
 	const struct smtp_refusal *refusal; /* of every recipient, or NULL */
 	unsigned long bad_recipients;       /* of the whole conversation */
-	unsigned overlong;
+	unsigned overlong, unknown;
 	pid_t pid; /* for the log */
 	char decoded[SMTP_CHUNK_MAX];
 };

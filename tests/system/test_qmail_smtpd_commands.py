@@ -194,6 +194,26 @@ def test_endless_line_is_cut_off(smtpd):
     assert one.end() == 1
 
 
+@pytest.mark.parametrize("verb", ["GET", "HEAD", "post", "PUT", "OPTIONS", "CONNECT"])
+def test_browsers_are_sent_away(smtpd, verb):
+    """A web page must not make a browser, whom we may trust, send mail."""
+    one = smtpd(RELAYCLIENT="")
+    one.send(f"{verb} / HTTP/1.1\r\nHost: x:25\r\nContent-Type: text/plain\r\n\r\n"
+             "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nx\r\n.\r\n")
+    assert one.line() == "421 this is no web server (#4.7.0)"
+    assert one.end() == 1
+    assert one.queue.messages == []
+
+
+def test_unknown_commands_are_counted(smtpd):
+    one = smtpd()
+    one.send("X\r\n" * 10 + "NOOP\r\n" + "X\r\n" * 11 + "NOOP\r\n")
+    replies = one.lines(22)
+    assert replies.count("502 unimplemented (#5.5.1)") == 20
+    assert replies[21] == "421 too many unknown commands (#4.7.0)"
+    assert one.end() == 1
+
+
 def test_pipelined_commands_are_answered_together(smtpd):
     one = smtpd()
     one.send("EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<x@here.example>\r\n"

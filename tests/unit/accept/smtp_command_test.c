@@ -40,6 +40,8 @@ static const struct {
     {"vrfy", SPAN_LITERAL("VRFY a b\r\n"), SMTP_VRFY, "a b"},
     {"help", SPAN_LITERAL("HELP\r\n"), SMTP_HELP, ""},
     {"quit", SPAN_LITERAL("QUIT\r\n"), SMTP_QUIT, ""},
+    {"a request of a browser", SPAN_LITERAL("POST / HTTP/1.1\r\n"), SMTP_HTTP,
+	"/ HTTP/1.1"},
     {"AUTH is not known", SPAN_LITERAL("AUTH PLAIN\r\n"), SMTP_UNKNOWN,
 	"PLAIN"},
 };
