@@ -134,6 +134,23 @@ def test_a_hole_is_a_failure(tree, tmp_path, path, text, complaint):
     assert not shown.endswith(", 0 failed\n")
 
 
+ATTACKS = "# Security\n\n| **axe-1** | it is felled |\n"
+HELD_OFF = "axe-1 tests/system/test_nut.py::test_shell\n"
+
+
+@pytest.mark.parametrize("text, mapping, status, complaint", [
+    (ATTACKS, HELD_OFF, 0, "coverage: 4 passed, 0 failed"),
+    (ATTACKS, "# none\n", 1, "axe-1: no test is named for it"),
+    (ATTACKS.replace("axe-1", "nut-1"), None, 1, "SECURITY.md:3: nut-1: is there twice"),
+])
+def test_attacks_are_statements_too(tree, tmp_path, text, mapping, status, complaint):
+    tree("doc/SECURITY.md", text)
+    if mapping:
+        tree("tests/statements/axe.txt", mapping)
+    got, shown = coverage(tmp_path)
+    assert (got, complaint in shown) == (status, True), shown
+
+
 def test_only_root_may_be_left_out(tree, tmp_path):
     (tmp_path / "build/results/root.xml").unlink()
     status, shown = coverage(tmp_path)
