@@ -4,7 +4,6 @@ Some rows need a system call to fail in a certain way, or its order: those run
 qmail-local under strace.
 """
 
-import fcntl
 import os
 import re
 import subprocess
@@ -190,19 +189,6 @@ def test_steps_of_a_maildir_delivery(box):
 
 
 # ---- mboxes ----------------------------------------------------------------------
-
-def test_an_mbox_locked_for_long_defers(box):
-    """This is the one row that has to wait: 30 seconds."""
-    (box.home / "Mailbox").write_bytes(b"From old\n\n\n")
-    with open(box.home / "Mailbox", "ab") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        before = os.times().elapsed
-        code, _, err = box.deliver()
-        passed = os.times().elapsed - before
-    assert code == 111 and err.endswith(b"(#4.3.0)\n")
-    assert passed > 29
-    assert box.read("Mailbox") == b"From old\n\n\n"
-
 
 NO_LOCKS = ["-e", "inject=flock,fcntl:error=ENOLCK"]  # both kinds
 

@@ -209,7 +209,8 @@ def run(*arguments):
 
 
 @pytest.mark.parametrize("arguments", [
-    [], ["a"] * 7, ["a"] * 9, ["-x"] + ["a"] * 8, ["a", "relative", *["a"] * 6], ["-w", "a"],
+    [], ["a", "/", *["a"] * 5], ["a", "/", *["a"] * 7], ["-x", "a", "/", *["a"] * 6],
+    ["a", "relative", *["a"] * 6], ["a", "", *["a"] * 6], ["-w", "a"],
 ])
 def test_usage(arguments):
     done = run(*arguments)

@@ -307,7 +307,9 @@ def test_unreadable_message_is_a_warning(sender):
     ident = sender.put(["a@h.example"])
     sender.queued.path("mess", ident).unlink()
     sender.queued.notice("N", ident)
-    sender.wait_log(f"warning: unable to open mess/{ident}/{ident}: ")
+    assert sender.wait_log("warning: ") == (
+        f"warning: unable to open mess/{ident}/{ident}: No such file or directory; "
+        "will try again later")
     other = sender.post(["b@h.example"])
     assert sender.remote.job().id == other
 
@@ -317,7 +319,9 @@ def test_damaged_envelope_is_a_warning(sender):
     path = sender.queued.path("env", ident)
     path.write_bytes(path.read_bytes().replace(b"a@h", b"b@h"))
     sender.queued.notice("N", ident)
-    sender.wait_log(f"warning: unable to read env/{ident}/{ident}: ")
+    assert re.fullmatch(
+        rf"warning: unable to read env/{ident}/{ident}: [A-Z][\w ]+; will try again later",
+        sender.wait_log("warning: "))
     other = sender.post(["b@h.example"])
     assert sender.remote.job().id == other
 

@@ -121,6 +121,32 @@ replaces_the_least_missed(void **state)
 	    tcpto_table_note(&table, &late, NOW + 300, true), 40 * 16);
 }
 
+/* The record that a new address takes if that of two timeouts, the last one at
+   NOW + 120, is the first, and all others have one, which was then. */
+static size_t
+replaced(int64_t others_s)
+{
+	struct tcpto_table table = {.len = TCPTO_SIZE};
+	struct ip ip = ip_of("10.1.0.0"), late = ip_of("10.2.0.0");
+
+	assert_int_equal(tcpto_table_note(&table, &ip, NOW, true), 0);
+	assert_int_equal(tcpto_table_note(&table, &ip, NOW + 120, true), 0);
+	for (int i = 1; i < TCPTO_RECORDS; i++) {
+		ip.bytes[3] = (unsigned char)i;
+		assert_int_equal(
+		    tcpto_table_note(&table, &ip, others_s, true), i * 16);
+	}
+	return tcpto_table_note(&table, &late, others_s, true);
+}
+
+static void
+counts_a_timeout_as_1024_seconds(void **state)
+{
+	(void)state;
+	assert_int_equal(replaced(NOW + 120 + 1024 - 1), 16);
+	assert_int_equal(replaced(NOW + 120 + 1024 + 1), 0);
+}
+
 static void
 ignores_what_it_cannot_hold(void **state)
 {
@@ -177,6 +203,7 @@ main(void)
 	    cmocka_unit_test(writes_the_documented_bytes),
 	    cmocka_unit_test(decides),
 	    cmocka_unit_test(replaces_the_least_missed),
+	    cmocka_unit_test(counts_a_timeout_as_1024_seconds),
 	    cmocka_unit_test(ignores_what_it_cannot_hold),
 	    cmocka_unit_test(lists_what_is_remembered),
 	};
