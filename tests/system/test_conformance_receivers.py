@@ -61,6 +61,9 @@ def received(result):
     return match[1]
 
 
+TWINS = {"TCP6REMOTEHOST": "twin.example", "TCP6REMOTEINFO": "twin",
+         "TCP6REMOTEIP": "2001:db8::2", "TCP6LOCALHOST": "twin.example",
+         "TCP6LOCALIP": "2001:db8::2"}
 # (what, environment, host, info@IP, local name)
 VARIABLES = [
     ("nothing is set", {}, "unknown", "unknown", "unknown"),
@@ -75,6 +78,9 @@ VARIABLES = [
      "unknown", "joe@192.0.2.7", "unknown"),
     ("ident with unsafe bytes", {"TCPREMOTEINFO": "in_fo x"},
      "unknown", "in?fo?x@unknown", "unknown"),
+    ("an empty ident", {"TCPREMOTEINFO": ""}, "unknown", "@unknown", "unknown"),
+    ("an empty local name is a name", {"TCPLOCALHOST": "", "TCPLOCALIP": "192.0.2.1"},
+     "unknown", "unknown", ""),
     ("ports are not shown", {
         "TCPREMOTEPORT": "4711", "TCPLOCALPORT": "25"},
      "unknown", "unknown", "unknown"),
@@ -85,6 +91,15 @@ VARIABLES = [
         "PROTO": "TCP6", "TCP6REMOTEHOST": "h.example", "TCP6REMOTEINFO": "joe",
         "TCP6REMOTEIP": "2001:db8::7", "TCP6LOCALHOST": "l.example"},
      "h.example", "joe@2001:db8::7", "l.example"),
+    ("IPv6 with the twin of the local address", {
+        "PROTO": "TCP6", "TCP6LOCALIP": "2001:db8::1"},
+     "unknown", "unknown", "2001:db8::1"),
+    ("IPv6 with both", {
+        "PROTO": "TCP6", "TCPREMOTEHOST": "h.example", "TCPREMOTEINFO": "joe",
+        "TCPREMOTEIP": "2001:db8::7", "TCPLOCALHOST": "l.example", **TWINS},
+     "h.example", "joe@2001:db8::7", "l.example"),
+    ("twins that no PROTO asks for", TWINS, "unknown", "unknown", "unknown"),
+    ("twins over IPv4", {"PROTO": "TCP", **TWINS}, "unknown", "unknown", "unknown"),
 ]
 
 

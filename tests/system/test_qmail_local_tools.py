@@ -100,6 +100,7 @@ def test_condredirect_and_a_killed_program(box):
 @pytest.mark.parametrize("missing", ["SENDER", "DTLINE"])
 def test_condredirect_needs_its_environment(box, missing):
     assert run(box, "condredirect", "a@b", "true", drop=[missing])[0] == 100
+    assert run(box, "condredirect", "a@b", "false", drop=[missing])[0] == 0
     assert box.queued() is None
 
 

@@ -134,11 +134,21 @@ def test_subprogram_is_not_there(popup):
     assert one.end() == 1
 
 
-def test_secret_that_is_too_long(popup, script):
-    one = popup(script(SHOW))
-    one.send("USER " + "u" * 400 + "\r\nPASS " + "p" * 400 + "\r\n")
-    assert one.lines(2) == ["+OK ", "-ERR authorization failed"]
-    assert one.end() == 1
+@pytest.mark.parametrize("length", [512, 513, 800])
+def test_secret_that_is_too_long(popup, script, length):
+    one = popup(script("#!/bin/sh\nwc -c <&3\n"))
+    left = length - len("u" * 300 + one.banner + "\0\0\0")
+    one.send("USER " + "u" * 300 + "\r\nPASS " + "p" * left + "\r\n")
+    assert one.line() == "+OK "
+    assert one.rest() == (b"512\n" if length == 512
+                          else b"-ERR authorization failed\r\n")
+    assert one.process.wait(lib.TIMEOUT_S) == 1
+
+
+def test_lines_of_512_and_513_bytes(popup):
+    one = popup()
+    assert one.ask("USER " + "x" * 505) == "+OK "  # with CR LF
+    assert one.ask("USER " + "x" * 506) == "-ERR line too long"
 
 
 def test_what_follows_pass_is_for_the_subprogram(popup, script):

@@ -182,14 +182,14 @@ def test_long_lines(smtpd):
     assert one.ask("NOOP " + "x" * 4089) == "250 ok"  # 4096 bytes with CR LF
     assert one.ask("NOOP " + "x" * 4090) == "500 line too long (#5.5.2)"
     assert one.ask("NOOP") == "250 ok"
-    one.send(b"x" * 9000 + b"\r\nQUIT\r\n")
+    one.send(b"x" * 60000 + b"\r\nQUIT\r\n")
     assert one.line() == "500 line too long (#5.5.2)"
     assert one.line() == f"221 {GREETING}"
 
 
 def test_endless_line_is_cut_off(smtpd):
     one = smtpd()
-    one.send(b"x" * 100000)
+    one.send(b"x" * 75000)
     assert one.line()[:4] == "421 "
     assert one.end() == 1
 

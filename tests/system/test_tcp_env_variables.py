@@ -266,7 +266,9 @@ def test_ident_is_not_asked_with_R(dns):
 
 @needs_port
 def test_the_last_of_r_and_R_counts(dns):
-    assert ask_ident(b"%d , %d : USERID : UNIX : joe\r\n", dns, "-Rr")[0] == "joe"
+    reply = b"%d , %d : USERID : UNIX : joe\r\n"
+    assert ask_ident(reply, dns, "-Rr")[0] == "joe"
+    assert ask_ident(reply, dns, "-r", "-R")[:2] == (None, [])
 
 
 @needs_port
