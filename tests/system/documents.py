@@ -12,6 +12,8 @@ Comments of their own line are steps that a reader does not see:
     <!-- remote -->       starts a server of SMTP, to which every route of
                           control/smtproutes leads from now on, or a new one
                           for all domains
+    <!-- classic -->      makes queue.classic, a queue of qmail with a message
+                          for joe
     <!-- do: COMMAND -->  a command of the shell that must succeed
     <!-- expect: COMMAND -->
                           one that must succeed within some seconds (mail takes
@@ -19,18 +21,20 @@ Comments of their own line are steps that a reader does not see:
 
 Steps belong to the block before them: they are left out where that is not run.
 A section is what stands under one heading; each has an instance of its own.
-The commands have $HELP in front and find in the environment SOURCES (the
-directory of the sources), LOG (the log of qmail-send), REMOTE (address:port of
-the remote server) and REMOTELOG (what it was given).
+The commands have HELP in front and find in the environment SOURCES (a directory
+with the doc/ of the sources), LOG (the log of qmail-send), REMOTE (address:port
+of the remote server) and REMOTELOG (what it was given).
 """
 
 import re
+import shutil
 import subprocess
 
 import lib
+from classic_queue import ClassicQueue
 
 FENCE = re.compile(r"^```(.*)$")
-COMMENT = re.compile(r"^<!-- (start|services|remote|do|expect)(?:: (.*))? -->$")
+COMMENT = re.compile(r"^<!-- (start|services|remote|classic|do|expect)(?:: (.*))? -->$")
 HELP = r"""
 # send RECIPIENT [SENDER]: a message through the queue
 send() {
@@ -102,12 +106,14 @@ class Runner:
         self.sink = None
         self.has_services = False
         self.vars = {
-            "SOURCES": lib.REPO, "LOG": home.logs / "send.log",
+            "SOURCES": home.base / "sources", "LOG": home.logs / "send.log",
             "REMOTELOG": home.base / "remote.log",
             "PATH": home.env()["PATH"].replace(str(home.bin), f"{home.home}/bin")
             + ":/usr/sbin:/sbin"}
 
     def shell(self, script, at="", **env):
+        if "SOURCES" in script and not self.vars["SOURCES"].exists():
+            shutil.copytree(lib.REPO / "doc", self.vars["SOURCES"] / "doc")
         self.write_remote_log()
         return self.home.run(
             "/bin/sh", "-euc", HELP + script, cwd=str(self.home.home / at),
@@ -142,6 +148,11 @@ class Runner:
             self.start_services()
         elif kind == "remote":
             self.start_remote()
+        elif kind == "classic":
+            queue = ClassicQueue(self.home.home / "queue.classic",
+                                 owner=lambda path, role: lib.give(path))
+            queue.old(b"Subject: old\n\nold\n", "out@far.example",
+                      local=[f"Tjoe@{self.home.host}"])
         elif kind == "expect":
             self.expect(text)
         elif " " in kind and (self.home.home / "users" / kind.split()[1]).is_dir():
