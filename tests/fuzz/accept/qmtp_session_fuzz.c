@@ -45,7 +45,7 @@ converse(char *bytes, size_t size)
 	out_init(&out, -1, 1, replies, sizeof(replies));
 	qmtp_session_init(&session, &in, &out, &peer);
 	session.mail.databytes = (choice & 2) != 0 ? 10 : 0;
-	session.hosts.is_more_tried = true; /* and there is none */
+	session.hosts.more.is_tried = true; /* and there is none */
 	require(
 	    control_list_of(SPAN_LITERAL("h\n"), &session.hosts.hosts) == 0);
 	code = qmtp_session_run(&session);

@@ -121,7 +121,9 @@ test_all_files_are_known(void **state)
 	for (size_t i = 0; i < control_text_count(); i++) {
 		const char *name = control_text_name(i);
 
-		if (strstr(name, ".cdb") == NULL)
+		/* tcprules(1) says what is wrong with its own files */
+		if (strstr(name, ".cdb") == NULL &&
+		    strncmp(name, "tcp.", 4) != 0)
 			(void)number_of(name);
 	}
 	for (size_t i = 0; i < check_text_count(); i++)
