@@ -236,6 +236,8 @@ def test_order_and_duplicates_of_recipients(inject):  # noqa: F811
     ("# c\n\nother@x.y\nL@X.Y  ", "Cc: l@x.y", "l@x.y"),
     ("l@x.y", "To: a@x.y", None),
     ("l@x.y", "Bcc: l@x.y", None),
+    ("l@x.y", "Apparently-To: l@x.y", None),
+    ("l@x.y", "Apparently-To: b@x.y\nTo: l@x.y\nBcc: c@x.y", "l@x.y"),
     ("l@x.y", "Resent-To: l@x.y\nTo: l@x.y", None),
     ("l@x.y", "To: l@x.y\nMail-Followup-To: me@x.y", "me@x.y"),
     ("", "To: l@x.y", None),

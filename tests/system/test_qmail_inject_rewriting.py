@@ -226,13 +226,25 @@ def test_fields_that_are_removed(inject, field):
 
 @pytest.mark.parametrize("field", [
     "From: (bad", "Return-Path: (bad", "Sender: g: a@b", "Reply-To: <a",
-    'Errors-To: "x'])
+    'Errors-To: "x', "Return-Receipt-To: [", "Resent-Sender: (bad",
+    "Resent-From: (bad", "Resent-Reply-To: (bad"])
 def test_sender_field_that_cannot_be_parsed(inject, field):
     done = inject.run(f"To: a@b.c\n{field}\n\nbody\n".encode())
     assert done.returncode == 100
     assert done.stderr == (b"qmail-inject: fatal: unable to parse this line:\n"
                            + field.encode() + b"\n")
     assert not (inject.path / "message").exists()
+
+
+@pytest.mark.parametrize("name", [
+    "To", "Cc", "Bcc", "Apparently-To", "Resent-To", "Resent-Cc", "Resent-Bcc"])
+def test_recipient_field_that_cannot_be_parsed(inject, name):
+    field = f"{name} :  a ;b@x.y; c@x.y\n".encode()
+    _, recipients, message = inject.queue(field + b"X: y\n\n")
+    assert recipients == [b"c@x.y", b"b@x.y"]
+    is_kept = b"\n" + field in message
+    assert is_kept == (not name.endswith("Bcc"))
+    assert is_kept or name.encode() not in message
 
 
 def test_control_bytes_do_not_reach_the_terminal(inject):
