@@ -101,7 +101,8 @@ def test_getpw_of_a_virtual_address(site, tmp_path):
 @needs_namespace
 def test_getpw_accounts_that_do_not_count(tmp_path):
     site = Site(tmp_path)
-    site.add("toor", 0, 0, site.joe)
+    (tmp_path / "toor").mkdir()  # in a user namespace, too, it is root's
+    site.add("toor", 0, 0, str(tmp_path / "toor"))
     site.add("gone", JOE, 100, str(tmp_path / "gone"))
     site.add("joe-gone", JOE, 100, str(tmp_path / "gone"))
     site.add("other", JOE, 100, str(tmp_path / "qmail"))

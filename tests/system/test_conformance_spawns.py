@@ -70,6 +70,20 @@ def test_usage_of_the_spawns(program, arguments):
     assert done.returncode == 100 and done.stderr
 
 
+@pytest.mark.parametrize("files, limit", [(4000, 1000), (2048, 1000), (2046, 999),
+                                          (148, 50)])
+@pytest.mark.parametrize("program", ["qmail-lspawn", "qmail-rspawn"])
+def test_how_many_deliveries_a_spawn_can_do(spawned, program, files, limit):
+    """1000, or two descriptors for each and 48 for itself."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, before[1]))
+    try:
+        one = spawned(program, "UNUSED", "", *(["x"] if program == "qmail-lspawn" else []))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert one.limit == limit
+
+
 @pytest.fixture
 def spawned():
     made = []

@@ -110,10 +110,15 @@ def test_without_a_rule_the_alias_user_of_a_home_alone_gets_it(spawn):
 
 def test_mail_to_root_is_refused(spawn):
     assign(spawn, "=joe:joe:0:0:/home/joe:::")
+    spawn.script("qmail-getpw", CLASSIC_GETPW % (
+        "sys.exit(100)", "root:0:0:/root:-:x:"))
     spawn.start()
-    spawn.job(1, "", "joe@d")
-    assert spawn.result()[2] == "Z"
+    for local in ("joe", "by-getpw"):
+        spawn.job(1, "", local + "@d")
+        assert spawn.result() == (
+            1, 0, "Z", "Not allowed to deliver mail as root. (#4.7.0)\n")
     assert spawn.seen() == []
+    assert (spawn.home / "asked").read_text() == "by-getpw\n"
 
 
 def test_another_account_is_a_deferral_without_root(spawn):
