@@ -1,5 +1,6 @@
 """qmail-send, its log and its bounces, as doc/interfaces states them."""
 
+import os
 import re
 import signal
 import subprocess
@@ -284,6 +285,37 @@ def test_a_directory_that_cannot_be_opened(make_sender):
         f"alert: unable to opendir env/{ident % 32}, sleeping..."
     other = sender.post(["b@local.example"])
     assert sender.local.job().id == other
+
+
+def test_a_bounce_helper_that_ends(sender):
+    """What runs is finished, as after the end of a spawn."""
+    sender.post(["a@local.example"])
+    job = sender.local.job()
+    tasks = f"/proc/{sender.pid}/task/{sender.pid}/children"
+    with open(tasks, encoding="ascii") as children:
+        os.kill(int(children.read().split()[0]), signal.SIGKILL)
+    assert sender.wait_log("alert: ") == "alert: oh no! lost bounce helper! dying..."
+    sender.local.result(job)
+    assert sender.wait_exit() == 111
+    assert "delivery 1: success: ok/" in sender.log()
+
+
+def test_a_message_whose_files_were_taken_away(sender):
+    ident = sender.post(["a@local.example"])
+    job = sender.local.job()
+    sender.queued.path("env", ident).unlink()
+    sender.local.result(job, "Z", "later\n")
+    sender.wait_log("delivery 1: deferral")
+
+    def warnings():
+        sender.kill(signal.SIGALRM)
+        found = lines(sender, "warning: ")
+        return found if len(found) > 1 else None
+
+    env = f"env/{ident % 32}/{ident}"
+    assert wait_until(warnings)[:2] == [
+        f"warning: unable to open {env}: No such file or directory; will try again later",
+        f"warning: {env} is gone; forgetting the message"]
 
 
 # ---- bounces -------------------------------------------------------------------
