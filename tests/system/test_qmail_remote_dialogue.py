@@ -500,6 +500,10 @@ def test_addresses_are_quoted_again(home, sink):
         b"MAIL FROM:<> SIZE=20", b'RCPT TO:<"a b"@d.example>',
         b'RCPT TO:<"q\\"\\\\"@d.example>', b"RCPT TO:<plain>",
         b'RCPT TO:<"x@y"@d.example>']
+    for sender, said_as in [("a b@d.example", b'<"a b"@d.example>'), ("plain", b"<plain>"),
+                            ("x@Y@d.example", b'<"x@Y"@d.example>')]:
+        assert home.run("d.example", sender, "r@d.example") == ["r", TAKEN]
+        assert server.commands[-1][1].startswith(b"MAIL FROM:" + said_as)
 
 
 @pytest.mark.parametrize("bad", ["a\nb@d.example", "a\rb@d.example",
