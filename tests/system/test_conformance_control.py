@@ -272,6 +272,29 @@ def test_hup(sender):
     assert b"\nFrom: MAILER-DAEMON@me.example\n" in last[0]
 
 
+def test_hup_rereads_the_sizes_of_jobs_and_bounces(sender):
+    sender.start()
+    message = b"Subject: x\n\n" + b"line\n" * 100
+    sender.post(["u@far.example", "v@far.example"], message=message)
+    job = sender.remote.job()
+    assert job.recipients == [b"u@far.example", b"v@far.example"]
+    sender.control("remoterecipients", "1\n")
+    sender.control("bouncemaxbytes", "50\n")
+    sender.kill(signal.SIGHUP)
+
+    def is_single():
+        sender.post(["u@far.example", "v@far.example"], message=message)
+        return len(sender.remote.job().recipients) == 1
+
+    lib.wait_until(is_single)
+    sender.post(["w@other.example"], message=message)
+    job = lib.wait_until(lambda: next(
+        (j for j in [sender.remote.job()] if j.recipients == [b"w@other.example"]), None))
+    sender.remote.result(job, "D", "no\n")
+    (bounce,) = sender.bounces(1)
+    assert b"line\n" in bounce[0] and bounce[0].count(b"line\n") < 10
+
+
 def test_nothing_is_read_again_by_itself(sender):
     sender.start()
     fail_twice(sender)
