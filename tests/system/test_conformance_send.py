@@ -330,6 +330,17 @@ def test_a_refused_bounce(sender):
     assert not lines(sender, f"end msg {ident}", "bounce msg")
 
 
+def test_failures_in_the_order_in_which_they_came(sender):
+    """Which is not that of the envelope."""
+    sender.post(["a@h.example", "b@i.example", "c@j.example"])
+    jobs = [sender.remote.job() for _ in range(3)]
+    for number in (1, 2, 0):
+        sender.remote.result(jobs[number], "D", f"number {number}\n")
+    (text, _), = sender.bounces()
+    assert (b"\n\n<b@i.example>:\nnumber 1\n\n<c@j.example>:\nnumber 2\n\n"
+            b"<a@h.example>:\nnumber 0\n\n---") in text
+
+
 def test_a_bounce_has_all_of_a_large_message(sender):
     message = b"Received: x\nSubject: large\n\n" + b"line of the body\n" * 300000 + b"end"
     sender.post(["a@h.example"], message=message)

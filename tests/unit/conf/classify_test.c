@@ -66,6 +66,20 @@ static const struct row rows[] = {
 	"alias-all-u@d", CHANNEL_LOCAL},
     {"but for what is taken out", "", "", VIRTUALS ":alias-all\n",
 	"x@no.wild.example", "x@no.wild.example", CHANNEL_REMOTE},
+    {"the whole address comes before its domain", "", "",
+	"u@d.example:whole\nd.example:domain\n.example:end\n:all\n",
+	"u@d.example", "whole-u@d.example", CHANNEL_LOCAL},
+    {"the domain before its ends", "", "",
+	"d.example:domain\n.example:end\n:all\n", "u@d.example",
+	"domain-u@d.example", CHANNEL_LOCAL},
+    {"a longer end before a shorter one", "", "",
+	":all\n.example:short\n.d.example:long\n", "u@c.d.example",
+	"long-u@c.d.example", CHANNEL_LOCAL},
+    {"any end before the empty key", "", "", ":all\n.example:end\n",
+	"u@c.d.example", "end-u@c.d.example", CHANNEL_LOCAL},
+    {"an empty value of the whole address decides too", "", "",
+	"u@d.example:\nd.example:domain\n", "u@d.example", "u@d.example",
+	CHANNEL_REMOTE},
     {"percenthack uses the last percent", "perc.example", "local.example", "",
 	"x%perc%local.example@perc.example", "x%perc@local.example",
 	CHANNEL_LOCAL},
@@ -159,6 +173,7 @@ strips_prefixes(void **state)
 	    {"the prefix of a domain", "alias-vd-u@vd.example", "u@vd.example"},
 	    {"the prefix of a wildcard", "alias-w-u@b.wild.example",
 		"u@b.wild.example"},
+	    {"the prefix of the empty key", "alias-all-u@d", "u@d"},
 	    {"not that of a whole address", "alias-ad-u@addr.example",
 		"alias-ad-u@addr.example"},
 	    {"not in another case", "Alias-vd-u@vd.example",
@@ -170,7 +185,8 @@ strips_prefixes(void **state)
 	    {"an address that is the prefix", "alias-vd", "alias-vd"},
 	};
 	static const struct row control = {"", "", "local.example",
-	    VIRTUALS "local.example:alias-l\n", "", "", CHANNEL_LOCAL};
+	    VIRTUALS "local.example:alias-l\n:alias-all\n", "", "",
+	    CHANNEL_LOCAL};
 	struct classify_tables tables;
 
 	(void)state;
