@@ -82,6 +82,13 @@ def test_a_refused_mail_changes_nothing(smtpd):
     assert one.queue.message[:2] == (b"s@x", [b"r@in.example"])
 
 
+def test_vrfy_says_the_same_of_every_address(smtpd):
+    one = smtpd()
+    replies = {one.ask(f"VRFY {address}") for address in (
+        "test", "<r@in.example>", "no-such-user", "r@out.example")}
+    assert len(replies) == 1
+
+
 def test_ehlo_forgets_mail(smtpd):
     one = smtpd()
     assert one.ask("MAIL FROM:<s@x>") == "250 ok"

@@ -8,6 +8,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -223,9 +224,11 @@ def test_watch(watch):
     first = (CLEAR + b"FROM s@h\n  TO joe@x\nFrom: S <s@h>\n    one/body/\n\n"
              b"FROM \n  TO \nFrom: \n    _[31m" + b"z" * 69 + b"\n\n")
     lib.wait_until(lambda: more() == first, what="the first screen")
+    begun = time.monotonic()
     for path in watch.new.iterdir():
         path.unlink()
     lib.wait_until(lambda: more() == first + CLEAR + b"no new mail\n", what="the second screen")
+    assert time.monotonic() - begun > 20  # of 30, since the first came
 
 
 def test_watch_needs_a_maildir(tmp_path):
