@@ -669,6 +669,13 @@ def test_an_odd_table_does_no_harm(home, sink, content):
     assert content is not None or not (home.path / "run/tcpto").exists()
 
 
+def test_a_table_that_cannot_be_read_does_no_harm(home, sink):
+    home.route(sink())
+    (home.path / "run/tcpto").unlink(missing_ok=True)
+    (home.path / "run/tcpto").mkdir()
+    assert home.send() == ["r", TAKEN]
+
+
 def test_a_table_that_others_hold_is_left_alone(home, sink):
     server = sink()
     home.route(server)
