@@ -76,7 +76,7 @@ modules = $(filter-out $(PROGRAM_SOURCES),$(wildcard src/$(1)/*.c))
 BINARIES = $(foreach p,$(PROGRAMS) $(SCRIPTS),$(BIN)/$(notdir $(p)))
 
 .PHONY: all clean install users check-install demo demo-needs demo-stop check \
-	unit crash lint fuzz fuzz-replay san dynamic html
+	unit crash bench lint fuzz fuzz-replay san dynamic html
 all: $(BINARIES) $(SENDMAIL_LINKS:%=$(BIN)/%)
 
 # ---- rules for one flavour -----------------------------------------------
@@ -215,6 +215,12 @@ check:
 # Each single call, not a sample of them as in check: half an hour or more.
 crash: dynamic
 	@CRASH_STRIDE=1 /usr/bin/env python3 tests/run crash
+
+# Against other mail servers, an hour or more; doc/PERFORMANCE.md. As in
+# `make bench BENCH='--quick --only smtp,relay --runs 1'`.
+BENCH ?= --write
+bench: all
+	@CQMAIL_BIN=$(BIN) /usr/bin/env python3 tests/bench/run $(BENCH)
 
 unit: $(UNIT_TESTS:%=$(BUILD)/san/unit/%) $(UNIT_TESTS:%=$(BUILD)/clang/unit/%)
 	@mkdir -p $(BUILD)/results
