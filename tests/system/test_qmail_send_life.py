@@ -230,6 +230,34 @@ def test_hup_rereads_locals_and_virtualdomains(sender):
     lib.wait_until(first_again)
 
 
+def test_hup_makes_nobody_be_tried_twice_at_a_time(sender):
+    """A recipient that is under way remains where it was, though it is local now."""
+    ident = sender.post(["a@new.example", "c@local.example"])
+    remote, local = sender.remote.job(), sender.local.job()
+    sender.local.result(local, "Z", "later\n")
+    sender.wait_log("delivery ")
+    sender.control("locals", "local.example\nnew.example")
+    sender.kill(signal.SIGHUP)
+
+    def others():
+        sender.post(["b@new.example"])
+        job = sender.local.job(timeout=0.1)
+        return job and job.recipients == [b"b@new.example"]
+
+    lib.wait_until(others)
+    sender.kill(signal.SIGALRM)
+    while job := sender.local.job(timeout=0.3):
+        assert job.id != ident, job.recipients
+    sender.remote.result(remote, "K")
+
+    def again():
+        sender.kill(signal.SIGALRM)
+        job = sender.local.job(timeout=0.1)
+        return job and job.id == ident and job
+
+    assert lib.wait_until(again).recipients == [b"c@local.example"]
+
+
 def test_concurrency_holds_jobs_back(make_sender):
     sender = make_sender()
     sender.control("concurrencyremote", "2")
