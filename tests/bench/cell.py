@@ -114,7 +114,7 @@ class Cell:
         return done.stdout
 
     def remove(self):
-        for pid in (self.first, self.holder.pid):
+        for pid in (self.holder.pid, self.first):
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:

@@ -119,11 +119,12 @@ hold(void)
 
 struct counters {
 	uint64_t connections, messages, recipients, open, open_max;
+	uint64_t pending; /* transactions under way */
 };
 
 struct client {
 	int fd;
-	int in_data;
+	int has_mail, in_data;
 	int quits;
 	size_t matched; /* of the end of the data */
 	size_t line_len, reply_len;
@@ -154,6 +155,14 @@ sink_say(struct client *c, const char *text)
 }
 
 static void
+sink_pending(struct client *c, int has_mail)
+{
+	sink.counters->pending += (uint64_t)has_mail;
+	sink.counters->pending -= (uint64_t)c->has_mail;
+	c->has_mail = has_mail;
+}
+
+static void
 sink_line(struct client *c)
 {
 	if (strncasecmp(c->line, "EHLO", 4) == 0)
@@ -170,6 +179,8 @@ sink_line(struct client *c)
 	} else {
 		if (strncasecmp(c->line, "RCPT", 4) == 0)
 			sink.counters->recipients++;
+		else if (strncasecmp(c->line, "NOOP", 4) != 0)
+			sink_pending(c, *c->line == 'M' || *c->line == 'm');
 		sink_say(c, "250 ok\r\n");
 	}
 }
@@ -188,6 +199,7 @@ sink_byte(struct client *c, char byte)
 			return;
 		c->in_data = 0;
 		sink.counters->messages++;
+		sink_pending(c, 0);
 		sink_say(c, "250 kept\r\n");
 	} else if (byte == '\n') {
 		c->line[c->line_len] = '\0';
@@ -256,6 +268,7 @@ sink_serve(void)
 
 		if ((sink.polled[i + 1].revents && sink_read(c) == -1) ||
 		    sink_flush(c) == -1) {
+			sink_pending(c, 0);
 			close(c->fd);
 			free(c);
 		} else

@@ -149,7 +149,8 @@ class Meter:
 class Sink:
     """The host that mail is relayed to; its counters are in shared memory."""
 
-    FIELDS = ("connections", "messages", "recipients", "open", "open_max")
+    FIELDS = ("connections", "messages", "recipients", "open", "open_max",
+              "pending")
 
     def __init__(self, load, directory, port=0, delay_ms=0):
         self.file = Path(directory) / f"sink.{port}.{time.monotonic_ns()}"
@@ -162,7 +163,7 @@ class Sink:
             raise RuntimeError(f"the sink cannot listen on port {port}")
         self.port = int(line[1])
         with open(self.file, "rb") as f:
-            self.counters = mmap.mmap(f.fileno(), 40, prot=mmap.PROT_READ)
+            self.counters = mmap.mmap(f.fileno(), 8 * len(Sink.FIELDS), prot=mmap.PROT_READ)
 
     def __getattr__(self, name):
         if name not in Sink.FIELDS:
@@ -193,24 +194,29 @@ def smtp(port, limit_s=60):
 
 
 def answer_of(stream, code):
-    while (line := stream.readline())[3:4] == b"-":
-        pass
-    if not line.startswith(code):
-        raise RuntimeError(f"the server says {line!r}")
+    """All lines of a reply that must begin with code."""
+    lines = [stream.readline()]
+    while lines[-1][3:4] == b"-":
+        lines.append(stream.readline())
+    if not lines[-1].startswith(code):
+        raise RuntimeError(f"the server says {lines[-1]!r}")
+    return lines
 
 
 def send_list(port, sender, recipients, size_bytes, limit_s):
-    """One message with many recipients, 200 of them on the way at a time."""
+    """One message with many recipients, 200 of them on the way at a time if the
+    server allows that."""
     with socket.create_connection(("127.0.0.1", port), limit_s) as s, \
             s.makefile("rb") as stream:
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         answer_of(stream, b"220")
         s.sendall(b"EHLO client.example\r\n")
-        answer_of(stream, b"250")
+        pipelines = any(b"PIPELINING" in x for x in answer_of(stream, b"250"))
         s.sendall(f"MAIL FROM:<{sender}>\r\n".encode())
         answer_of(stream, b"250")
-        for at in range(0, len(recipients), 200):
-            some = recipients[at:at + 200]
+        ahead = 200 if pipelines else 1
+        for at in range(0, len(recipients), ahead):
+            some = recipients[at:at + ahead]
             s.sendall("".join(f"RCPT TO:<{r}>\r\n" for r in some).encode())
             for _ in some:
                 answer_of(stream, b"250")

@@ -61,9 +61,10 @@ class Peer:
     def clean_maildir(self):
         """A new one: a directory that was big once stays slow."""
         shutil.rmtree(self.maildir, ignore_errors=True)
+        owner = self.maildir.parent.stat()
         for path in (self.maildir, *(self.maildir / d for d in ("tmp", "new", "cur"))):
             path.mkdir(mode=0o700)
-            os.chown(path, cell.USER_ID, cell.USER_ID)
+            os.chown(path, owner.st_uid, owner.st_gid)
 
     def inside(self, argv, stdin=subprocess.DEVNULL, **more):
         """Starts a command in the cell and in the peer's group."""
