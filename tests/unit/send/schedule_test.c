@@ -37,6 +37,8 @@ follows_the_table_of_attempts(void **state)
 			if (count <= 8)
 				assert_int_equal(
 				    now - birth, rows[i].first[count - 1]);
+			assert_int_equal(now - birth,
+			    rows[i].first[1] * (count - 1) * (count - 1));
 			before = now - birth;
 			now = schedule_next(birth, now, rows[i].channel);
 			count++;
