@@ -266,9 +266,10 @@ def test_trouble_in_select(make_sender, monkeypatch, tmp_path):
     wrapper.chmod(0o755)
     monkeypatch.setattr(lib, "bin_dir", lambda: tmp_path)
     sender = make_sender()
-    while "warning: trouble in select" not in sender.log():
+    for _ in range(20):
         sender.post(["a@local.example"])
         sender.local.result(sender.local.job())
+    assert lines(sender, "warning: ") == ["warning: trouble in select"]
     ident = sender.post(["a@local.example"])
     sender.local.result(sender.local.job())
     sender.wait_log(f"end msg {ident}")
