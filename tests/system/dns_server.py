@@ -17,7 +17,7 @@ import socket
 import struct
 import threading
 
-TYPES = {"A": 1, "CNAME": 5, "PTR": 12, "MX": 15, "AAAA": 28, "ANY": 255}
+TYPES = {"A": 1, "CNAME": 5, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "ANY": 255}
 RCODES = {"SERVFAIL": 2, "NXDOMAIN": 3, "REFUSED": 5}
 
 
@@ -30,17 +30,19 @@ def wire_data(kind, value):
     if kind == "MX":
         preference, _, host = value.partition(" ")
         return struct.pack(">H", int(preference)) + wire_name(host)
+    if kind == "TXT":
+        return bytes([len(value)]) + value.encode()
     if kind in ("CNAME", "PTR"):
         return wire_name(value)
     return ipaddress.ip_address(value).packed
 
 
 class DnsServer:
-    def __init__(self, zone, host="127.0.0.1"):
+    def __init__(self, zone, host="127.0.0.1", port=0):
         self.zone = {key.lower(): value for key, value in zone.items()}
         self.queries = []
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.udp, self.tcp = self._bind(family, host)
+        self.udp, self.tcp = self._bind(family, host, port)
         self.port = self.udp.getsockname()[1]
         bracketed = f"[{host}]" if ":" in host else host
         self.address = f"{bracketed}:{self.port}"  # for DNSCACHEIP
@@ -48,12 +50,12 @@ class DnsServer:
         threading.Thread(target=self._serve_tcp, daemon=True).start()
 
     @staticmethod
-    def _bind(family, host):
+    def _bind(family, host, port):
         for _ in range(100):  # one port that is free for both
             udp = socket.socket(family, socket.SOCK_DGRAM)
             tcp = socket.socket(family)
             tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            udp.bind((host, 0))
+            udp.bind((host, port))
             try:
                 tcp.bind((host, udp.getsockname()[1]))
                 tcp.listen(16)

@@ -99,10 +99,12 @@ def sections(name, *marks):
 
 
 class Runner:
-    """A home that is made but not started, and what a section wants of it."""
+    """A home that is made but not started, and what a section wants of it. start
+    is how its daemons are started."""
 
-    def __init__(self, home):
+    def __init__(self, home, start=None):
         self.home = home
+        self.start = start or home.start
         self.sink = None
         self.has_services = False
         self.vars = {
@@ -143,7 +145,7 @@ class Runner:
 
     def step(self, kind, text):
         if kind == "start":
-            self.home.start()
+            self.start()
         elif kind == "services":
             self.start_services()
         elif kind == "remote":
@@ -203,7 +205,7 @@ class Runner:
             self.vars["REMOTELOG"].chmod(0o644)
 
 
-def run_section(home, section):
+def run_section(home, section, start=None):
     """Runs a section in a home that is made but not started."""
     assert section.has("expect"), f"no effect of {section.title!r} is checked"
-    Runner(home).run(section)
+    Runner(home, start).run(section)
