@@ -23,6 +23,21 @@ tell_number(const char *name, size_t value)
 	str_free(&text);
 }
 
+/* What the client said. A shell must not take it for a function of its own:
+   with a space in front it does not. */
+static void
+tell_words(const char *name, const char *words)
+{
+	struct str text = STR_INIT;
+
+	if (words != NULL && span_is_function(span_of(words))) {
+		str_format(&text, " %s", words);
+		words = text.s;
+	}
+	tell(name, words);
+	str_free(&text);
+}
+
 /* True if the client may send to the recipient, as far as its host goes. */
 static bool
 is_allowed(struct smtp_session *session)
@@ -38,11 +53,11 @@ tell_plugins(struct smtp_session *session, enum smtp_stage stage)
 {
 	bool is_recipient = stage == SMTP_AT_RCPT || stage == SMTP_AT_PASS;
 
-	tell("SMTPHELOHOST", session->has_helo ? session->helo.s : NULL);
-	tell("SMTPMAILFROM",
+	tell_words("SMTPHELOHOST", session->has_helo ? session->helo.s : NULL);
+	tell_words("SMTPMAILFROM",
 	    stage == SMTP_AT_MAIL || session->has_mail ? session->sender.s
 						       : NULL);
-	tell("SMTPRCPTTO", is_recipient ? session->address.s : NULL);
+	tell_words("SMTPRCPTTO", is_recipient ? session->address.s : NULL);
 	tell("SMTPRCPTHOSTSOK",
 	    is_recipient && is_allowed(session) ? "1" : NULL);
 	tell_number("SMTPRCPTCOUNT", session->recipient_count);

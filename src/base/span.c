@@ -92,3 +92,16 @@ span_trim_right(struct span a)
 		a.len--;
 	return a;
 }
+
+bool
+span_is_function(struct span a)
+{
+	static const char start[] = "() {";
+	size_t i = 0;
+
+	while (i < a.len && a.s[i] == ' ')
+		i++;
+	a = span_from(a, i);
+	return a.len >= sizeof(start) - 1 &&
+	    memcmp(a.s, start, sizeof(start) - 1) == 0;
+}

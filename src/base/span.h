@@ -31,5 +31,8 @@ struct span span_from(struct span a, size_t start); /* start <= a.len */
 struct span span_until(struct span a, size_t end);  /* end <= a.len */
 struct span span_trim_right(struct span a); /* drops spaces, tabs, LFs */
 char span_lower(char byte);                 /* ASCII only */
+/* True if a shell might take it for a function in the environment, were the
+   spaces in front of it gone. */
+bool span_is_function(struct span a);
 
 #endif

@@ -73,27 +73,11 @@ delivery_host(struct span domain, unsigned count)
 	return domain;
 }
 
-static const char function_start[] = "() {";
-
-/* True if a shell might take value for a function, were its spaces gone. */
-static bool
-looks_like_function(struct span value)
-{
-	size_t i = 0;
-
-	while (i < value.len && value.s[i] == ' ')
-		i++;
-	value = span_from(value, i);
-	return value.len >= sizeof(function_start) - 1 &&
-	    memcmp(value.s, function_start, sizeof(function_start) - 1) == 0;
-}
-
 const char *
 delivery_env_plain(const char *value)
 {
-	return value[0] == ' ' && looks_like_function(span_of(value))
-	    ? value + 1
-	    : value;
+	return value[0] == ' ' && span_is_function(span_of(value)) ? value + 1
+								   : value;
 }
 
 /* Every name that a delivery sets, DEFAULT aside. */
@@ -162,7 +146,7 @@ append_var(struct str *text, const char *name, struct span value)
 {
 	str_append_cstr(text, name);
 	str_append_char(text, '=');
-	if (looks_like_function(value))
+	if (span_is_function(value))
 		str_append_char(text, ' ');
 	str_append_span(text, value);
 	str_append_char(text, '\0');

@@ -138,6 +138,16 @@ def test_what_plugins_are_told(home, smtpd):
     assert told("DATA") == ("$(h);`s`@x;unset;unset;2;3;", "354")
 
 
+def test_words_of_the_client_are_no_functions(home, smtpd):
+    """A shell once ran what followed one in a variable."""
+    one = smtpd("[helo]\n:printf 'P250-%s;\\n' \"$SMTPHELOHOST\"\n"
+                "[rcpt]\n:printf 'P250-%s;%s;\\n' \"$SMTPMAILFROM\" \"$SMTPRCPTTO\"\n")
+    one.send("HELO () { :;}; touch hit\r\nMAIL FROM:<() { :;}@x>\r\n"
+             "RCPT TO:< () { x@in.example>\r\n")
+    assert [line for line in one.lines(5) if "{" in line] == [
+        "250- () { :;}; touch hit;", "250- () { :;}@x;  () { x@in.example;"]
+
+
 def test_addresses_are_replaced_and_fields_added(smtpd):
     one = smtpd("[mail]\n:echo Cnew@y.example\n[rcpt]\n:echo Cb@in.example\n"
                 "[pass]\n:echo HX-Passed: $SMTPRCPTTO\n")

@@ -176,6 +176,29 @@ test_checksum(void **state)
 	}
 }
 
+static void
+test_functions(void **state)
+{
+	static const struct row {
+		const char *what, *input;
+		bool want;
+	} rows[] = {
+	    {"a function", "() { :;}; x", true},
+	    {"nothing but its start", "() {", true},
+	    {"with spaces in front", "  () { x", true},
+	    {"less than its start", "() ", false},
+	    {"nothing", "", false},
+	    {"spaces", "   ", false},
+	    {"behind something else", "x () {", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		if (span_is_function(span_of(rows[i].input)) != rows[i].want)
+			fail_msg("%s", rows[i].what);
+	}
+}
+
 int
 main(void)
 {
@@ -186,6 +209,7 @@ main(void)
 	    cmocka_unit_test(test_lenient_numbers),
 	    cmocka_unit_test(test_packing),
 	    cmocka_unit_test(test_checksum),
+	    cmocka_unit_test(test_functions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
