@@ -125,8 +125,13 @@ def test_maildir_that_is_not_there(box):
     code, _, err = box.deliver(default="./Maildir/")
     assert code == 111 and err.endswith(b"(#4.2.1)\n")
     (box.home / "Maildir").mkdir()
-    code, _, err = box.deliver(default="./Maildir/")
-    assert code == 111 and err.endswith(b"(#4.3.0)\n")
+    for present in ((), ("tmp",), ("new",)):
+        for name in present:
+            (box.home / "Maildir" / name).mkdir()
+        code, _, err = box.deliver(default="./Maildir/")
+        assert code == 111 and err.endswith(b"(#4.3.0)\n"), present
+        for name in present:
+            (box.home / "Maildir" / name).rmdir()  # nothing is in it
 
 
 def test_mbox_that_cannot_be_one(box):

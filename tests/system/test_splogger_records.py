@@ -78,10 +78,11 @@ def parsed(*args, text):
 @needs_namespace
 def test_the_documented_records():
     before = time.time()
-    got = parsed(text=b"hello\nwarning: w\nalert: a\n\nlost")
+    got = parsed(text=b"hello\nwarning: w\nalert: a\nwarning w\nan alert: a\n\nlost")
     assert [(g[0], g[1], g[3], g[4]) for g in got] == [
         (22, b"splogger", b" ", b"hello"), (20, b"splogger", b" ", b"warning: w"),
-        (17, b"splogger", b" ", b"alert: a")]
+        (17, b"splogger", b" ", b"alert: a"), (22, b"splogger", b" ", b"warning w"),
+        (22, b"splogger", b" ", b"an alert: a")]
     assert all(before - 1e-6 <= float(g[2]) <= time.time() for g in got)
 
 
