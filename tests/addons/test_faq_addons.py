@@ -11,9 +11,7 @@ PROGRAMS = {"fastforward": ("fastforward", "setforward"), "dot-forward": ("dot-f
 
 @pytest.mark.parametrize("section", SECTIONS, ids=[s.title for s in SECTIONS])
 def test_answer(make_instance, section):
-    home = make_instance("mail.example.org", start=False)
-    for user in ("ann", "joe"):
-        home.add_user(user)
+    home = documents.faq_home(make_instance)
     ours = addonlib.write_tree(home, "programs")  # these alone, not all that was unpacked
     for package, names in PROGRAMS.items():
         for name in names:

@@ -98,6 +98,14 @@ def sections(name, *marks):
     return [s for s in found if s.has(*marks)]
 
 
+def faq_home(make_instance):
+    """The host of doc/FAQ.md and its two users."""
+    home = make_instance("mail.example.org", start=False)
+    for user in ("ann", "joe"):
+        home.add_user(user)
+    return home
+
+
 class Runner:
     """A home that is made but not started, and what a section wants of it. start
     is how its daemons are started."""

@@ -11,10 +11,7 @@ SECTIONS = documents.sections("FAQ.md")
 
 @pytest.mark.parametrize("section", SECTIONS, ids=[s.title for s in SECTIONS])
 def test_answer(make_instance, section):
-    home = make_instance("mail.example.org", start=False)
-    for user in ("ann", "joe"):
-        home.add_user(user)
-    documents.run_section(home, section)
+    documents.run_section(documents.faq_home(make_instance), section)
 
 
 # A name server on port 53 of a network of its own, and a client of rblsmtpd there.
