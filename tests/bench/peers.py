@@ -398,8 +398,6 @@ class Opensmtpd(Peer):
 
     def flush(self):
         self.cell.run("smtpctl", "schedule", "all")
-        self.cell.run("sh", "-c", "smtpctl show routes | while read -r id _; do "
-                      'smtpctl resume route "${id%.}"; done || :')
 
 
 class Dovecot(Peer):

@@ -3,11 +3,11 @@
 import datetime
 import os
 import platform
+import re
 import statistics
 
 import works
 
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 COLORS = {"cqmail": "#2563a8", "postfix": "#c07b2c", "opensmtpd": "#5a9a57",
           "dovecot": "#8a5fa3"}
 SPREAD = 0.3  # runs of one peer that differ by more are marked
@@ -31,6 +31,12 @@ def number(value):
     if value >= 100 or value == int(value):
         return f"{value:.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2g}"
+
+
+def label(metric, unit):
+    """A metric in words: its name says its unit as well."""
+    words = re.sub(r"_(per_s|ms|kib|s)$", "", metric).replace("_", " ")
+    return f"{words}, {unit}" if unit else words
 
 
 def shown(found):
@@ -73,9 +79,7 @@ def markdown(results, about):
                 continue
             cells = [shown(found[p][metric]) if metric in found.get(p, {}) else "–"
                      for p in peers]
-            title = f"{name}: {metric.replace('_', ' ').replace(' per s', '')}" + \
-                (f", {unit}" if unit else "")
-            lines.append(f"| {title} | " + " | ".join([*cells, ratio(found, metric, more)])
+            lines.append(f"| {name}: {label(metric, unit)} | " + " | ".join([*cells, ratio(found, metric, more)])
                          + " |")
     return "\n".join([*lines, *machine_lines(table), *curve_lines(table),
                       *trouble_lines(results), ""])
@@ -116,7 +120,8 @@ def curve_lines(table):
 
 def trouble_lines(results):
     """What failed, and runs that others disturbed."""
-    lines = [f"* {r['work']} of {r['peer']}: {r['error']}" for r in results if "error" in r]
+    lines = list(dict.fromkeys(
+        f"* {r['work']} of {r['peer']}: {r['error']}" for r in results if "error" in r))
     busy = sorted({r["work"] for r in results
                    if r.get("result", {}).get("disturbed", 0) > 0.15})
     if busy:
@@ -131,8 +136,11 @@ def calls_table(results):
             if r["work"] == "calls" and "result" in r}
     lines = []
     for peer, by in last.items():
-        lines += ["", f"{peer}:", "", "| program | calls a message | most of them |",
-                  "| --- | --- | --- |"]
+        total = next(r["result"] for r in results[::-1]
+                     if r["work"] == "calls" and r["peer"] == peer and "result" in r)
+        lines += ["", f"{peer}: {number(total['calls'])} calls, {number(total['fsyncs'])}"
+                  f" syncs, {number(total['forks'])} forks, {number(total['execs'])} execs.",
+                  "", "| program | calls a message | most of them |", "| --- | --- | --- |"]
         for program, calls in sorted(by.items(), key=lambda x: -sum(x[1].values())):
             if sum(calls.values()) < 0.5:
                 continue
@@ -142,23 +150,34 @@ def calls_table(results):
     return "\n".join(lines)
 
 
-def put(path, text):
-    """Replaces what stands between the markers."""
-    old = path.read_text()
-    head, _, rest = old.partition(BEGIN)
-    _, found, tail = rest.partition(END)
+def put(path, region, text):
+    """Replaces what stands between the two markers of a region."""
+    begin, end = f"<!-- {region}: begin -->", f"<!-- {region}: end -->"
+    head, _, rest = path.read_text().partition(begin)
+    _, found, tail = rest.partition(end)
     if not found:
-        raise RuntimeError(f"{path} lacks the lines {BEGIN} and {END}")
-    path.write_text(f"{head}{BEGIN}\n\n{text}\n{END}{tail}")
+        raise RuntimeError(f"{path} lacks the lines {begin} and {end}")
+    path.write_text(f"{head}{begin}\n\n{text.strip()}\n\n{end}{tail}")
+
+
+def write(doc, results, about):
+    """Whatever was measured goes into doc/; the rest stays as it is."""
+    page = doc / "PERFORMANCE.md"
+    if any(r["work"] == "calls" for r in results):
+        put(page, "calls", calls_table(results))
+    if any(r["work"] != "calls" for r in results):
+        put(page, "bench", markdown(results, about) + "\nThe same [as bars](performance.svg).")
+        (doc / "performance.svg").write_text(bars(results))
 
 
 # ---- bars --------------------------------------------------------------------
 
-BAR, GAP, LEFT, WIDTH = 14, 26, 190, 760
+BAR, GAP, LEFT, RIGHT, WIDTH = 14, 26, 210, 140, 760
 
 
 def bars(results):
-    """The main metric of each work, each work on a scale of its own."""
+    """The main metric of each work that servers can be compared in, each work
+    on a scale of its own."""
     table = medians(results)
     rows, y = [], 44
     peers = peers_of(table)
@@ -168,15 +187,15 @@ def bars(results):
         metric, (unit, more) = next(iter(work.metrics.items()))
         found = {p: table[name][p][metric][0] for p in peers
                  if metric in table[name].get(p, {})}
-        if not found:
+        if len(found) < 2:
             continue
         best = "more is better" if more else "less is better"
         rows.append(f'<text x="8" y="{y + 11}" class="w">{name}</text>'
                     f'<text x="8" y="{y + 25}" class="n">'
-                    f'{metric.replace("_", " ")}; {best}</text>')
+                    f'{label(metric, unit)}; {best}</text>')
         top = max(found.values()) or 1
         for peer, value in found.items():
-            width = max(1, round((WIDTH - LEFT - 110) * value / top))
+            width = max(1, round((WIDTH - LEFT - RIGHT) * value / top))
             rows.append(f'<rect x="{LEFT}" y="{y}" width="{width}" height="{BAR - 2}"'
                         f' fill="{COLORS.get(peer, "#888")}"/><text x="{LEFT + width + 6}"'
                         f' y="{y + 10}" class="n">{peer} {number(value)} {unit}</text>')
