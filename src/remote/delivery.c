@@ -1,6 +1,7 @@
 #include "remote/delivery.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -151,6 +152,33 @@ delivery_load(struct delivery *delivery)
 		return errno == EINVAL ? "Unable to understand DNSCACHEIP."
 				       : "Unable to start the resolver.";
 	return NULL;
+}
+
+uint64_t
+delivery_stamp(void)
+{
+	static const char *const files[] = {"control/me", "control/helohost",
+	    "control/smtproutes", "control/qmtproutes",
+	    "control/timeoutconnect", "control/timeoutremote",
+	    "control/outgoingip", "control/moreipme", "control/notipme"};
+	uint64_t stamp = 14695981039346656037u; /* FNV-1a, by numbers */
+
+	for (size_t i = 0; i < COUNT(files); i++) {
+		uint64_t marks[6] = {0};
+		struct stat st;
+
+		if (stat(files[i], &st) == 0) {
+			marks[0] = (uint64_t)st.st_ino;
+			marks[1] = (uint64_t)st.st_size;
+			marks[2] = (uint64_t)st.st_mtim.tv_sec;
+			marks[3] = (uint64_t)st.st_mtim.tv_nsec;
+			marks[4] = (uint64_t)st.st_ctim.tv_sec;
+			marks[5] = (uint64_t)st.st_ctim.tv_nsec;
+		}
+		for (size_t j = 0; j < COUNT(marks); j++)
+			stamp = (stamp ^ marks[j]) * 1099511628211u;
+	}
+	return stamp;
 }
 
 void

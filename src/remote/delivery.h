@@ -1,11 +1,13 @@
 /*
  * delivery - one message to one host: the route, the servers, the dialogue
  *
- * Reads control/ once, at delivery_load; uses run/tcpto. The connection stays
+ * Reads control/ at delivery_load only; uses run/tcpto. The connection stays
  * open after a delivery, for the next one to the same host.
  */
 #ifndef REMOTE_DELIVERY_H
 #define REMOTE_DELIVERY_H
+
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/span.h"
@@ -43,6 +45,8 @@ struct delivery {
    static, to be followed by " (#4.3.0)". Free in both cases. */
 MUST_USE const char *delivery_load(struct delivery *delivery);
 void delivery_free(struct delivery *delivery);
+/* Another number after a control file of the current directory changed. */
+uint64_t delivery_stamp(void);
 
 /*
  * Delivers the message on fd (borrowed) from sender to the recipients that

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +25,8 @@
 static struct {
 	struct delivery delivery;
 	const char *trouble; /* why nothing can be delivered, or NULL */
+	bool is_loaded;      /* delivery was, with trouble or without */
+	uint64_t stamp;      /* of the control files that it was loaded from */
 	char packet[FD_PACKET_MAX];
 } remote;
 
@@ -38,10 +42,13 @@ load(void)
 {
 	if (remote.trouble != NULL)
 		return;
-	if (control_home() == -1)
+	if (control_home() == -1) {
 		remote.trouble = "Unable to change to my home.";
-	else
-		remote.trouble = delivery_load(&remote.delivery);
+		return;
+	}
+	remote.stamp = delivery_stamp(); /* first: a change shows later */
+	remote.trouble = delivery_load(&remote.delivery);
+	remote.is_loaded = true;
 }
 
 /* ---- one shot: arguments and records ------------------------------------- */
@@ -85,6 +92,20 @@ run_once(int argc, char **argv)
 }
 
 /* ---- worker: jobs and results -------------------------------------------- */
+
+/* What an administrator has changed counts for the next job, as if each had a
+   process of its own. The open connection may be one of the old route. */
+static void
+refresh(void)
+{
+	if (!remote.is_loaded || delivery_stamp() == remote.stamp)
+		return;
+	if (remote.trouble == NULL)
+		delivery_finish(&remote.delivery);
+	delivery_free(&remote.delivery);
+	remote.trouble = NULL;
+	load();
+}
 
 /* One packet to the spawn, however slowly it reads. 0, or -1 with errno. */
 static int
@@ -164,6 +185,7 @@ run_worker(void)
 		if (job_decode(
 			(struct span){remote.packet, (size_t)got}, &job) == -1)
 			die_temp("received a packet that is no job");
+		refresh();
 		status = run_job(&job, message);
 		fd_close(message);
 		if (status == -1)

@@ -169,6 +169,29 @@ def test_another_host_gets_another_connection(home, sink, worker):
     assert (len(here.wait(2)), len(there.wait(1))) == (2, 1)
 
 
+def test_a_change_of_control_counts_for_the_next_job(home, sink, worker):
+    first, second = sink(), sink()
+    home.route(first)
+    one = worker()
+    assert one.deliver() == [TAKEN]
+    home.route(second)
+    assert one.deliver() == [TAKEN]
+    lib.wait_until(lambda: first.commands[0][-1:] == [b"QUIT"])
+    home.control("helohost", "new.example")
+    assert one.deliver() == one.deliver() == [TAKEN]
+    assert (first.connections, second.connections) == (1, 2)
+    assert second.commands[1][0] == b"EHLO new.example"
+    (home.path / "control/smtproutes").unlink()
+    (home.path / "control/smtproutes").mkdir()
+    ((letter, text),) = one.deliver()
+    assert letter == "Z" and text.endswith("(#4.3.0)\n")
+    (home.path / "control/smtproutes").rmdir()
+    home.route(first)
+    assert one.deliver() == [TAKEN]
+    assert first.connections == 2
+    assert one.end()[0] == 0
+
+
 def test_settings_that_cannot_be_read(home, worker):
     (home.path / "control/me").unlink()
     one = worker()
