@@ -1,6 +1,7 @@
 """Mail on an installation with accounts: to a real user, to alias, back."""
 
 import os
+import shutil
 import signal
 import stat
 
@@ -42,6 +43,15 @@ def test_sendmail_by_the_user_shows_his_uid(running):
     (path,) = new_mail(running, before, b"Subject: two")
     nobody = lib.ordinary_user().pw_uid
     assert b"invoked by uid %d);" % nobody in path.read_bytes()
+
+
+def test_mail_of_a_process_that_cannot_gain_rights(running):
+    before = inbox(running)
+    sent = running.run(shutil.which("setpriv"), "--no-new-privs", running.bin / "sendmail",
+                       USER, input=b"Subject: no new rights\n\n")
+    assert sent.returncode == 0, sent.stderr
+    (path,) = new_mail(running, before, b"Subject: no new rights")
+    assert b"invoked by uid %d);" % lib.ordinary_user().pw_uid in path.read_bytes()
 
 
 def test_mail_of_no_user_goes_to_alias(running):
