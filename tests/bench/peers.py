@@ -5,6 +5,7 @@ and removed afterwards. `routes` says where mail for other domains goes: a
 port of 127.0.0.1. What is not set here is as the package has it.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -82,6 +83,13 @@ class Peer:
 
     def pids(self):
         return [p for p in self.group.pids() if measure.name_of(p) not in measure.WRAPPERS]
+
+    def signal_to(self, name, sig):
+        """To every process of that name; some may be ending already."""
+        for pid in self.pids():
+            if measure.name_of(pid) == name:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, sig)
 
     def manager_pids(self):
         return [p for p in self.pids() if re.search(self.manager, measure.command_of(p))]
@@ -215,15 +223,10 @@ class Cqmail(Peer):
             self.instance.stop()
             return
         for name in ("tcpserver", "qmail-start", "qmail-queued"):
-            self._signal(name, signal.SIGTERM)
+            self.signal_to(name, signal.SIGTERM)
         for daemon in self.daemons:
             daemon.wait(START_S)
         self.daemons = []
-
-    def _signal(self, name, sig):
-        for pid in self.pids():
-            if measure.name_of(pid) == name:
-                os.kill(pid, sig)
 
     def pids(self):
         if self.instance:
@@ -231,7 +234,7 @@ class Cqmail(Peer):
         return super().pids()
 
     def flush(self):
-        self._signal("qmail-start", signal.SIGALRM)
+        self.signal_to("qmail-start", signal.SIGALRM)
 
     def as_writer(self, argv):
         if not self.instance:
@@ -391,9 +394,7 @@ class Opensmtpd(Peer):
         self.wait_up()
 
     def stop(self):
-        for pid in self.pids():
-            if measure.name_of(pid) == "smtpd":
-                os.kill(pid, signal.SIGTERM)
+        self.signal_to("smtpd", signal.SIGTERM)
         self.daemon.wait(START_S)
 
     def flush(self):
