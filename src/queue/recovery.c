@@ -349,6 +349,10 @@ start_journal(struct recovery *recovery)
 	struct ledger *ledger = recovery->ledger;
 	struct journal *journal = &ledger->journal;
 
+	/* a qmail-clean that was killed may have left a new segment of which
+	   the name is not durable */
+	if (dir_sync("journal") == -1)
+		die_sys("cannot sync queue/journal");
 	journal->epoch = recovery->replay.epoch;
 	journal->low_durable = recovery->replay.low;
 	journal->low_wanted = journal->epoch + 1;

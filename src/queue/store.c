@@ -26,14 +26,13 @@ enum {
 
 /* ---- directories -------------------------------------------------------- */
 
-/* 1 made, 0 it was there, -1. */
 static int
 ensure_directory(const char *path)
 {
 	struct stat st;
 
 	if (mkdir(path, DIRECTORY_MODE) == 0)
-		return 1;
+		return 0;
 	if (errno != EEXIST || lstat(path, &st) == -1)
 		return -1;
 	if (S_ISDIR(st.st_mode))
@@ -46,35 +45,30 @@ int
 store_make_directories(struct str *failed)
 {
 	static const char *const single[] = {"tmp", "journal", "damaged"};
-	bool made = false;
-	int one;
 
 	for (size_t i = 0; i < COUNT(single); i++) {
 		str_format(failed, "%s", single[i]);
-		one = ensure_directory(failed->s);
-		if (one == -1)
+		if (ensure_directory(failed->s) == -1)
 			return -1;
-		made = made || one == 1;
 	}
+	/* What is there may have been made by a start that was killed before
+	   its syncs: a name that can be seen need not be on the disk. */
 	for (int kind = 0; kind < QUEUE_KINDS; kind++) {
-		bool inside = false;
-
 		str_format(failed, "%s", queue_kind_name[kind]);
-		one = ensure_directory(failed->s);
-		for (int split = 0; one != -1 && split < QUEUE_FILE_SPLIT;
-		     split++) {
-			made = made || one == 1;
+		if (ensure_directory(failed->s) == -1)
+			return -1;
+		for (int split = 0; split < QUEUE_FILE_SPLIT; split++) {
 			str_format(
 			    failed, "%s/%d", queue_kind_name[kind], split);
-			one = ensure_directory(failed->s);
-			inside = inside || one == 1;
+			if (ensure_directory(failed->s) == -1)
+				return -1;
 		}
-		if (one == -1 ||
-		    (inside && dir_sync(queue_kind_name[kind]) == -1))
+		str_format(failed, "%s", queue_kind_name[kind]);
+		if (dir_sync(failed->s) == -1)
 			return -1;
 	}
 	str_format(failed, ".");
-	return made ? dir_sync(".") : 0;
+	return dir_sync(".");
 }
 
 /* ---- files -------------------------------------------------------------- */

@@ -22,8 +22,8 @@ enum {
 	    80 * 1024 * 1024, /* bytes of an env file that is read */
 };
 
-/* Makes every directory that is missing, durably. On failure *failed is the
-   name of the one that could not be made. */
+/* Makes every directory that is missing; afterwards all of them are durable. On
+   failure *failed is the name of the one that made trouble. */
 MUST_USE int store_make_directories(struct str *failed);
 
 /* A new file with these parts; on failure nothing is left. */
