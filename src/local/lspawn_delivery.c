@@ -206,13 +206,43 @@ deliver_to(struct delivery *d, struct span data, int bad)
 
 /* ---- who is it ----------------------------------------------------------- */
 
+/*
+ * True if entry is one of the accounts that carry the mail, or may read the
+ * queue. users/cdb is the administrator's word; but qmail-getpw looks at what
+ * strangers wrote, and never has a reason to name these.
+ */
+static bool
+is_of_the_system(
+    const struct accounts *accounts, const struct users_entry *entry)
+{
+	const uid_t ours[] = {accounts->qmaild, accounts->qmaill,
+	    accounts->qmailp, accounts->qmailq, accounts->qmailr,
+	    accounts->qmails};
+
+	for (size_t i = 0; i < COUNT(ours); i++) {
+		if (entry->uid == ours[i])
+			return true;
+	}
+	return entry->gid == accounts->qmail && entry->uid != accounts->alias;
+}
+
 static void
 on_getpw(void *owner, int code, struct span data)
 {
 	struct delivery *d = owner;
+	struct users_entry entry;
 	const char *text;
 	char letter = 'Z';
 
+	if (code == 0 && d->spawn->is_root &&
+	    users_parse_entry(data, &entry) == 0 &&
+	    is_of_the_system(&d->spawn->accounts, &entry)) {
+		warn_plain(
+		    "qmail-getpw names an account of the mail system for %s",
+		    quote_span(d->local));
+		report_code(d, LOCAL_SYSTEM);
+		return;
+	}
 	if (code == 0) {
 		deliver_to(d, data, LOCAL_SYSTEM);
 		return;

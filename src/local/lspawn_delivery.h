@@ -13,6 +13,7 @@
 
 #include "base/attr.h"
 #include "base/span.h"
+#include "conf/accounts.h"
 #include "local/getpw_client.h"
 #include "net/pool.h"
 
@@ -24,6 +25,7 @@ enum {
 struct lspawn {
 	struct pool pool;
 	struct getpw_client getpw;
+	struct accounts accounts;
 	bool is_root;
 	bool with_groups; /* recipients get their supplementary groups */
 	const char *default_delivery;

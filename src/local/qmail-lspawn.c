@@ -2,7 +2,7 @@
  * qmail-lspawn - gives local jobs to a qmail-local under the recipient's uid
  * Runs as: root; or anybody, and then delivers to nobody else
  * Trusts:  descriptor 0 (qmail-send); not its workers; not qmail-getpw beyond
- *          whose mail it is, and never root
+ *          whose mail it is, and never root or who carries the mail
  * Reads:   users/cdb, control/localidle, control/supplementarygroups
  * Writes:  descriptors 0 and 2
  * Children: bin/qmail-local -w with 0 a socket, 1 and 2 the log;
@@ -34,18 +34,17 @@ static struct lspawn lspawn;
 static void
 load_accounts(void)
 {
-	struct accounts accounts;
 	const char *missing;
 
 	lspawn.is_root = geteuid() == 0;
-	missing = accounts_load(&accounts);
+	missing = accounts_load(&lspawn.accounts);
 	if (missing != NULL && errno == 0)
 		die_temp("there is no account or group %s", missing);
 	if (missing != NULL)
 		die_sys("cannot find the account or group %s", missing);
 	lspawn.getpw.drop = lspawn.is_root;
-	lspawn.getpw.uid = accounts.qmailp;
-	lspawn.getpw.gid = accounts.nofiles;
+	lspawn.getpw.uid = lspawn.accounts.qmailp;
+	lspawn.getpw.gid = lspawn.accounts.nofiles;
 }
 
 static unsigned

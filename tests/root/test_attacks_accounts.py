@@ -1,7 +1,9 @@
 """Attacks by who has an account on the machine, or has taken over a program:
 he reaches what his account reaches, and nothing of the others."""
 
+import grp
 import os
+import re
 import shutil
 import signal
 import socket
@@ -9,7 +11,7 @@ import subprocess
 
 import lib
 import pytest
-from conftest import USER
+from conftest import NAMES, USER
 
 
 def as_user(running, *command, **more):
@@ -151,3 +153,42 @@ for _ in range(100):
     sent = running.run("sendmail", f"{USER}@root.example")
     assert sent.returncode == 0, sent.stderr
     running.check_running("queued")
+
+
+# A qmail-getpw as it might be after somebody has taken it over.
+GETPW = """#!/usr/bin/python3
+import sys
+sys.stdout.write("\\0".join(["x", "%d", "%d", "%s", "-", "evil", ""]))
+"""
+
+
+@pytest.mark.parametrize("user, group, refused", [
+    ("qmailq", "nofiles", True), ("qmails", "nofiles", True), ("qmailr", "nofiles", True),
+    (USER, "qmail", True), ("root", "nofiles", True), (USER, USER, False)])
+def test_getpw_cannot_name_who_carries_the_mail(running, user, group, refused):
+    """What it names runs a program that it has prepared."""
+    trap = running.it.prefix / "trap"
+    trap.mkdir(mode=0o755)
+    (trap / ".qmail-evil").write_text("|echo hit\n")
+    getpw = running.bin / "qmail-getpw"
+    kept = getpw.rename(running.bin / "qmail-getpw.kept")
+    try:
+        gid = grp.getgrnam(NAMES.get(group, group)).gr_gid
+        getpw.write_text(GETPW % (running.it.uid(user), gid, trap))
+        getpw.chmod(0o755)
+        running.kill("qmail-getpw", signal.SIGKILL)
+        said = "success: hit"
+        if refused:
+            said = ("deferral: Not_allowed" if user == "root" else
+                    "qmail-getpw names an account of the mail system for somebody$")
+        count = len(re.findall(said, running.log("send"), re.M))
+        sent = running.run("sendmail", "somebody@root.example")
+        assert sent.returncode == 0, sent.stderr
+        running.wait_log(said, "send", count=count + 1)
+    finally:
+        kept.replace(getpw)
+        shutil.rmtree(trap)
+        running.kill("qmail-getpw", signal.SIGKILL)
+        # the true one knows nobody of that name, and bounces it
+        running.kill("qmail-send", signal.SIGALRM)
+        running.wait_empty()
