@@ -343,7 +343,7 @@ LIES = {
     "data shorter than its name": lambda q: head(q) + q[QUESTION] + mx(b"\0\1\1a\0", 3),
     "data of no bytes": lambda q: head(q) + q[QUESTION] + mx(b""),
     "format error": lambda q: head(q, 0x8181, 0) + q[QUESTION],
-    "not implemented": lambda q: head(q, 0x8184, 0) + q[QUESTION],
+    "a code for what it cannot do": lambda q: head(q, 0x8184, 0) + q[QUESTION],
     "an unknown code": lambda q: head(q, 0x818f, 0) + q[QUESTION],
     "cut, and over TCP the same": lambda q: head(q, 0x8380, 0) + q[QUESTION],
     "65,000 zeros": lambda q: head(q) + bytes(65000),
