@@ -21,6 +21,15 @@ def as_user(running, *command, **more):
         cwd=str(running.it.user_home), **more)
 
 
+@pytest.fixture(autouse=True)
+def empty_mailbox(running):
+    """Others who use the installation find no mail of ours."""
+    yield
+    running.wait_empty()
+    for path in (running.it.user_home / "Maildir/new").iterdir():
+        path.unlink()
+
+
 @pytest.fixture
 def rule(running):
     """Sets .qmail-trap of the user; ends what waits there afterwards."""
