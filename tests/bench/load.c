@@ -2,7 +2,7 @@
  * load - what the bench needs that an interpreter would be too slow for
  *
  * load hold                                  first process of a cell: reaps
- * load sink COUNTERS PORT DELAY_MS           an SMTP server that counts
+ * load sink COUNTERS ADDRESS PORT DELAY_MS   an SMTP server that counts
  * load spawn PARALLEL COUNT FILE PROGRAM ... runs a program with FILE as input
  * load pop3 PORT USER PASSWORD CLIENTS RETR  clients that read a mailbox
  * load raw journal|maildir|exec DIR SECONDS PROCESSES
@@ -279,7 +279,7 @@ sink_serve(void)
 }
 
 static _Noreturn void
-sink_run(const char *path, long port, long delay_ms)
+sink_run(const char *path, const char *address, long port, long delay_ms)
 {
 	struct sockaddr_in at = loopback(port);
 	socklen_t len = sizeof at;
@@ -293,6 +293,8 @@ sink_run(const char *path, long port, long delay_ms)
 	if (sink.counters == MAP_FAILED)
 		die("mmap");
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (inet_pton(AF_INET, address, &at.sin_addr) != 1)
+		die(address);
 	if (bind(listener, (struct sockaddr *)&at, sizeof at) == -1 ||
 	    listen(listener, 1024) == -1 ||
 	    getsockname(listener, (struct sockaddr *)&at, &len) == -1)
@@ -573,8 +575,8 @@ main(int argc, char **argv)
 		return 0;
 	if (strcmp(what, "hold") == 0)
 		hold();
-	if (strcmp(what, "sink") == 0 && argc == 5)
-		sink_run(argv[2], number(argv[3]), number(argv[4]));
+	if (strcmp(what, "sink") == 0 && argc == 6)
+		sink_run(argv[2], argv[3], number(argv[4]), number(argv[5]));
 	if (strcmp(what, "spawn") == 0 && argc > 5)
 		return spawn_run(
 		    number(argv[2]), number(argv[3]), argv[4], argv + 5);

@@ -152,16 +152,17 @@ class Sink:
     FIELDS = ("connections", "messages", "recipients", "open", "open_max",
               "pending")
 
-    def __init__(self, load, directory, port=0, delay_ms=0):
+    def __init__(self, load, directory, port=0, delay_ms=0, address="127.0.0.1"):
         self.file = Path(directory) / f"sink.{port}.{time.monotonic_ns()}"
         self.process = subprocess.Popen(
-            [str(load), "sink", str(self.file), str(port), str(delay_ms)],
+            [str(load), "sink", str(self.file), address, str(port), str(delay_ms)],
             stdout=subprocess.PIPE, text=True, start_new_session=True)
         line = self.process.stdout.readline().split()
         if len(line) != 2:
             self.process.wait()
             raise RuntimeError(f"the sink cannot listen on port {port}")
         self.port = int(line[1])
+        self.place = (address, self.port)
         with open(self.file, "rb") as f:
             self.counters = mmap.mmap(f.fileno(), 8 * len(Sink.FIELDS), prot=mmap.PROT_READ)
 

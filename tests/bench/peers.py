@@ -1,8 +1,8 @@
 """The mail servers, each behind the same few methods.
 
 A peer is made for one measurement, with an empty queue and an empty Maildir,
-and removed afterwards. `routes` says where mail for other domains goes: a
-port of 127.0.0.1. What is not set here is as the package has it.
+and removed afterwards. `routes` says where mail for other domains goes:
+{domain: (address, port)}. What is not set here is as the package has it.
 """
 
 import contextlib
@@ -186,7 +186,7 @@ class Cqmail(Peer):
             "me": HOST, "locals": HOST, "defaultdelivery": "./Maildir/",
             "concurrencyincoming": str(SESSIONS_MAX),
             "rcpthosts": "\n".join([HOST, *self.routes]),
-            "smtproutes": "\n".join(f"{d}:127.0.0.1:{p}" for d, p in self.routes.items()),
+            "smtproutes": "\n".join(f"{d}:{a}:{p}" for d, (a, p) in self.routes.items()),
         }
         for name, text in control.items():
             path = self.home / "control" / name
@@ -339,7 +339,8 @@ postlog unix-dgram n - n - 1 postlogd
                        setgid={"postdrop": "postdrop", "postqueue": "postdrop"})
         etc = self.cell.base / "etc/postfix"
         shutil.copytree(package / "etc/postfix", etc)
-        routes = ", ".join(f"{{ {d} = smtp:[127.0.0.1]:{p} }}" for d, p in self.routes.items())
+        routes = ", ".join(f"{{ {d} = smtp:[{a}]:{p} }}"
+                           for d, (a, p) in self.routes.items())
         (etc / "main.cf").write_text(self.MAIN.format(
             host=HOST, routes=routes or "{ nowhere.example = discard: }"))
         (etc / "master.cf").write_text(self.MASTER.format(
@@ -380,8 +381,8 @@ class Opensmtpd(Peer):
         lines = [f"listen on 127.0.0.1 port {self.port}",
                  "smtp limit max-mails 1000000", "smtp limit max-rcpt 1000000",
                  'action "here" maildir']
-        for i, (domain, port) in enumerate(self.routes.items()):
-            lines.append(f'action "to{i}" relay host smtp://127.0.0.1:{port}')
+        for i, (address, port) in enumerate(self.routes.values()):
+            lines.append(f'action "to{i}" relay host smtp://{address}:{port}')
         lines.append(f'match from any for domain "{HOST}" action "here"')
         for i, domain in enumerate(self.routes):
             lines.append(f'match from any for domain "{domain}" action "to{i}"')
