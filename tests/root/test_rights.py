@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 from pathlib import Path
@@ -159,11 +160,11 @@ def held(running):
     rule = running.it.user_home / ".qmail-hold"
     rule.write_text("|exit 111\n")
     os.chown(rule, running.user.pw_uid, running.user.pw_gid)
-    before = set(running.queue_ids())
+    tried = rf"starting delivery \d+: msg (\d+) to local {USER}-hold@"
+    before = len(re.findall(tried, running.log("send")))
     sent = running.run("sendmail", f"{USER}-hold@root.example")
     assert sent.returncode == 0, sent.stderr
-    (ID,) = set(running.queue_ids()) - before
-    running.wait_log(rf"starting delivery \d+: msg {ID} ", "send")
+    ID = int(running.wait_log(tried, "send", count=before + 1)[1])
     running.wait_log(r"delivery \d+: deferral: ", "send")
     yield ID
     rule.write_text("#\n")
