@@ -199,7 +199,7 @@ $(eval $(call test_flavour,clang,$(CLANG_CC)))
 # All programs linked dynamically; what makes their system calls fail, or
 # records them; and the model of a disk, with qmail-queued's recovery inside.
 TESTED = $(filter-out -Wpedantic -Wconversion,$(WARNINGS))
-MODEL = recover_states disk memfs
+MODEL = recover_states recovering choices disk disk_states memfs tree
 $(eval $(call flavour,dynamic,$(CC),$(LD),$(PROGRAMS),$(BUILD)/dynamic/bin))
 $(BUILD)/dynamic/%.so: tests/crash/%.c tests/crash/oplog.h
 	@mkdir -p $(@D)

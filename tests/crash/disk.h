@@ -41,7 +41,7 @@ struct chooser {
 	uint32_t (*noise)(void *owner); /* where a choice has too many values */
 	void *owner;
 };
-/* A state after a cut here; lives until memfs_reset. Without content only the
+/* A state after a cut here; lives until tree_reset. Without content only the
    choices are made, and the result is NULL. */
 struct node *disk_build(
     struct disk *disk, const struct chooser *chooser, bool content);

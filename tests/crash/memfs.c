@@ -19,7 +19,6 @@ enum {
 	FDS = 64,
 	FD_FIRST = 5000,
 	FD_RANDOM = FD_FIRST + FDS, /* /dev/urandom */
-	ARENA = 1024 * 1024,
 	SAID_MAX = 16 * 1024,
 	NAME_BYTES = 256,
 };
@@ -45,256 +44,13 @@ static struct {
 	int open_count;
 	char said[SAID_MAX];
 	size_t said_len;
-	char *arena;
-	size_t arena_used;
-	void **chunks; /* arenas that are full */
-	size_t chunk_count;
-	struct node **nodes;
-	size_t node_count, node_room;
-	uint64_t next_ino, random;
+	uint64_t random;
 } fs;
 
 jmp_buf memfs_exit;
 int memfs_exit_code;
 
-static void *
-need(void *memory)
-{
-	if (memory == NULL) {
-		fprintf(stderr, "out of memory\n");
-		abort();
-	}
-	return memory;
-}
-
-/* ---- blobs -----------------------------------------------------------------
- */
-
-struct blob *
-blob_new(const char *data, size_t size)
-{
-	struct blob *blob = need(calloc(1, sizeof(*blob)));
-
-	blob->refs = 1;
-	blob->size = size;
-	blob->room = size + 1;
-	blob->data = need(malloc(blob->room));
-	if (data != NULL)
-		memcpy(blob->data, data, size);
-	else
-		memset(blob->data, 0, size);
-	return blob;
-}
-
-struct blob *
-blob_ref(struct blob *blob)
-{
-	blob->refs++;
-	return blob;
-}
-
-void
-blob_unref(struct blob *blob)
-{
-	if (blob == NULL || --blob->refs > 0)
-		return;
-	free(blob->data);
-	free(blob);
-}
-
-uint64_t
-blob_hash(struct blob *blob)
-{
-	uint64_t hash = UINT64_C(0x9e3779b97f4a7c15) ^ blob->size;
-	size_t i = 0;
-
-	if (blob->hashed)
-		return blob->hash;
-	for (; i + 8 <= blob->size; i += 8) {
-		uint64_t word;
-
-		memcpy(&word, blob->data + i, 8);
-		hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
-		hash ^= hash >> 32;
-	}
-	for (; i < blob->size; i++)
-		hash = (hash ^ (unsigned char)blob->data[i]) *
-		    UINT64_C(0x100000001b3);
-	blob->hash = hash ^ hash >> 29;
-	blob->hashed = true;
-	return blob->hash;
-}
-
-void
-blob_own(struct blob **blob, size_t size)
-{
-	struct blob *old = *blob;
-
-	if (old->refs > 1) {
-		struct blob *copy = blob_new(NULL, size);
-
-		memcpy(
-		    copy->data, old->data, old->size < size ? old->size : size);
-		blob_unref(old);
-		*blob = copy;
-		return;
-	}
-	if (size > old->room) {
-		old->room = size * 2;
-		old->data = need(realloc(old->data, old->room));
-	}
-	if (size > old->size)
-		memset(old->data + old->size, 0, size - old->size);
-	old->size = size;
-	old->hashed = false;
-}
-
-/* ---- trees -----------------------------------------------------------------
- */
-
-static void *
-arena_take(size_t size)
-{
-	void *result;
-
-	size = (size + 15) & ~(size_t)15;
-	if (fs.arena == NULL || fs.arena_used + size > ARENA) {
-		if (fs.arena != NULL) {
-			fs.chunks = need(realloc(fs.chunks,
-			    (fs.chunk_count + 1) * sizeof(*fs.chunks)));
-			fs.chunks[fs.chunk_count++] = fs.arena;
-		}
-		fs.arena = need(malloc(ARENA));
-		fs.arena_used = 0;
-	}
-	result = fs.arena + fs.arena_used;
-	fs.arena_used += size;
-	return result;
-}
-
-void
-memfs_reset(void)
-{
-	for (size_t i = 0; i < fs.node_count; i++)
-		blob_unref(fs.nodes[i]->blob);
-	fs.node_count = 0;
-	fs.next_ino = 0;
-	for (size_t i = 0; i < fs.chunk_count; i++)
-		free(fs.chunks[i]);
-	fs.chunk_count = 0;
-	fs.arena_used = 0;
-}
-
-struct node *
-node_new(bool is_dir)
-{
-	struct node *node = arena_take(sizeof(*node));
-
-	*node = (struct node){.is_dir = is_dir, .ino = ++fs.next_ino};
-	if (fs.node_count == fs.node_room) {
-		fs.node_room = fs.node_room * 2 + 256;
-		fs.nodes =
-		    need(realloc(fs.nodes, fs.node_room * sizeof(*fs.nodes)));
-	}
-	fs.nodes[fs.node_count++] = node;
-	return node;
-}
-
-void
-node_add(struct node *dir, const char *name, struct node *node)
-{
-	size_t len = strlen(name) + 1;
-	char *copy = arena_take(len);
-
-	memcpy(copy, name, len);
-	if (dir->count == dir->room) {
-		struct entry *more;
-
-		dir->room = dir->room * 2 + 8;
-		more = arena_take(dir->room * sizeof(*more));
-		if (dir->count > 0)
-			memcpy(more, dir->entries, dir->count * sizeof(*more));
-		dir->entries = more;
-	}
-	dir->entries[dir->count++] = (struct entry){copy, node};
-}
-
-static struct entry *
-find_entry(struct node *dir, const char *name, size_t len)
-{
-	for (size_t i = 0; i < dir->count; i++) {
-		const char *have = dir->entries[i].name;
-
-		if (strncmp(have, name, len) == 0 && have[len] == '\0')
-			return &dir->entries[i];
-	}
-	return NULL;
-}
-
-/* The directory of path, and the last part of it; NULL with errno. */
-static struct node *
-find_parent(struct node *root, const char *path, const char **last)
-{
-	struct node *dir = root;
-
-	for (;;) {
-		size_t len = strcspn(path, "/");
-		struct entry *entry;
-
-		if (path[len] == '\0') {
-			*last = path;
-			return dir;
-		}
-		entry = find_entry(dir, path, len);
-		if (entry == NULL || !entry->node->is_dir) {
-			errno = entry == NULL ? ENOENT : ENOTDIR;
-			return NULL;
-		}
-		dir = entry->node;
-		path += len + 1;
-	}
-}
-
-struct node *
-node_find(struct node *root, const char *path)
-{
-	const char *last;
-	struct node *dir;
-	struct entry *entry;
-
-	if (strcmp(path, ".") == 0)
-		return root;
-	dir = find_parent(root, path, &last);
-	if (dir == NULL)
-		return NULL;
-	entry = find_entry(dir, last, strlen(last));
-	if (entry == NULL)
-		errno = ENOENT;
-	return entry == NULL ? NULL : entry->node;
-}
-
-uint64_t
-node_hash(struct node *node)
-{
-	uint64_t sum = 7;
-
-	if (!node->is_dir)
-		return blob_hash(node->blob);
-	/* the order of names does not count */
-	for (size_t i = 0; i < node->count; i++) {
-		uint64_t hash = node_hash(node->entries[i].node);
-
-		for (const char *c = node->entries[i].name; *c != '\0'; c++)
-			hash = (hash ^ (unsigned char)*c) *
-			    UINT64_C(0x100000001b3);
-		hash *= UINT64_C(0xc4ceb9fe1a85ec53);
-		sum += hash ^ hash >> 31;
-	}
-	return sum * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-/* ---- a run ------------------------------------------------------------------
- */
+/* ---- a run -------------------------------------------------------------- */
 
 void
 memfs_begin(struct node *root, memfs_sink sink, void *owner)
@@ -363,8 +119,7 @@ fail_with(int error)
 	return -1;
 }
 
-/* ---- the calls
- * --------------------------------------------------------------- */
+/* ---- the calls ---------------------------------------------------------- */
 
 #define REAL(type, name, parameters)                                           \
 	type __real_##name parameters;                                         \
@@ -397,10 +152,10 @@ __wrap_open(const char *path, int flags, ...)
 		slot++;
 	if (slot == FDS)
 		return fail_with(EMFILE);
-	dir = find_parent(fs.root, path, &last);
+	dir = node_parent(fs.root, path, &last);
 	if (dir == NULL)
 		return -1;
-	entry = find_entry(dir, last, strlen(last));
+	entry = node_entry(dir, last, strlen(last));
 	node = strcmp(path, ".") == 0 ? fs.root : entry ? entry->node : NULL;
 	if (node == NULL && !(flags & O_CREAT))
 		return fail_with(ENOENT);
@@ -515,7 +270,7 @@ REAL(ssize_t, writev, (int fd, const struct iovec *parts, int count))
 		return __real_writev(fd, parts, count);
 	for (int i = 0; i < count; i++)
 		len += parts[i].iov_len;
-	all = need(malloc(len + 1));
+	all = tree_need(malloc(len + 1));
 	len = 0;
 	for (int i = 0; i < count; i++) {
 		if (parts[i].iov_len > 0)
@@ -607,12 +362,12 @@ static int
 remove_name(const char *path)
 {
 	const char *last;
-	struct node *dir = find_parent(fs.root, path, &last);
+	struct node *dir = node_parent(fs.root, path, &last);
 	struct entry *entry;
 
 	if (dir == NULL)
 		return -1;
-	entry = find_entry(dir, last, strlen(last));
+	entry = node_entry(dir, last, strlen(last));
 	if (entry == NULL)
 		return fail_with(ENOENT);
 	if (entry->node->is_dir)
@@ -635,12 +390,12 @@ static int
 add_name(const char *path, struct node *node, bool replace)
 {
 	const char *last;
-	struct node *dir = find_parent(fs.root, path, &last);
+	struct node *dir = node_parent(fs.root, path, &last);
 	struct entry *entry;
 
 	if (dir == NULL)
 		return -1;
-	entry = find_entry(dir, last, strlen(last));
+	entry = node_entry(dir, last, strlen(last));
 	if (entry != NULL && !replace)
 		return fail_with(EEXIST);
 	if (entry != NULL)
@@ -716,12 +471,12 @@ REAL(DIR *, opendir, (const char *path))
 	node = node_find(fs.root, path);
 	if (node == NULL || !node->is_dir)
 		return NULL;
-	list = need(calloc(1, sizeof(*list)));
+	list = tree_need(calloc(1, sizeof(*list)));
 	/* as it is now: what is removed meanwhile may come or not */
-	list->dir = arena_take(sizeof(*list->dir));
+	list->dir = tree_take(sizeof(*list->dir));
 	*list->dir = *node;
 	list->dir->entries =
-	    arena_take((node->count + 1) * sizeof(struct entry));
+	    tree_take((node->count + 1) * sizeof(struct entry));
 	if (node->count > 0)
 		memcpy(list->dir->entries, node->entries,
 		    node->count * sizeof(struct entry));

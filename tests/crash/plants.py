@@ -13,6 +13,7 @@ from crashlib import TOP
 PLANTS = os.path.join(TOP, "tests/crash/plants")
 FLAVOUR = os.path.dirname(crashlib.BIN)  # objects and libraries as they are
 SHARED = ["lib%s.a" % name for name in ("net", "conf", "mail", "base")]
+MODEL = ("recover_states", "recovering", "choices", "disk", "disk_states", "memfs", "tree")
 WRAPPED = os.path.join(TOP, "tests/crash/wrapped")
 
 
@@ -70,7 +71,7 @@ def build(name, place):
     plant.driver = powercut.DRIVER
     if folder == "queue":
         plant.driver = os.path.join(plant.bin, "recover_states")
-        model = [os.path.join(FLAVOUR, "model", m + ".o") for m in ("recover_states", "disk", "memfs")]
+        model = [os.path.join(FLAVOUR, "model", m + ".o") for m in MODEL]
         with open(WRAPPED) as f:
             wraps = ["-Wl,--wrap=" + call for call in f.read().split()]
         command(*compiler(), *wraps, "-o", plant.driver, *model, *modules, *libraries)

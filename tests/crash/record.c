@@ -52,7 +52,7 @@ static struct {
 	if (real == NULL)                                                      \
 	real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
-/* ---- the log ------------------------------------------------------------- */
+/* ---- the log ------------------------------------------------------------ */
 
 static void
 lock(void)
@@ -249,8 +249,7 @@ _exit(int status)
 	__builtin_unreachable();
 }
 
-/* ---- files ----------------------------------------------------------------
- */
+/* ---- files -------------------------------------------------------------- */
 
 int
 open(const char *path, int flags, ...)
@@ -428,8 +427,7 @@ posix_fallocate(int fd, off_t at, off_t len)
 	return real(fd, at, len);
 }
 
-/* ---- names ----------------------------------------------------------------
- */
+/* ---- names -------------------------------------------------------------- */
 
 int
 mkdir(const char *path, mode_t mode)
@@ -491,8 +489,7 @@ unlink(const char *path)
 	return result;
 }
 
-/* ---- what is said ----------------------------------------------------------
- */
+/* ---- what is said ------------------------------------------------------- */
 
 /* Said before it is sent: nobody can know it earlier. */
 static void

@@ -16,8 +16,8 @@
  *   "state CUT N SPEC": after CUT operations one may come to result N; each
  *     pair once, with the first state that does
  *   "total BUILT DIFFERENT CUTS COMPLETE SECOND": states built; those that
- *     differ from each other, all of which were recovered; cuts, and those
- * where every choice was made; and how many of the states are of cut recoveries
+ *     differ from each other, all of which were recovered from; cuts; those
+ *     where every choice was made; and states that are of cut recoveries
  * A SPEC is CUT:CHOICES or CUT:CHOICES:CUT:CHOICES, the choices in letters.
  */
 #define _GNU_SOURCE 1
@@ -31,20 +31,12 @@
 #include <unistd.h>
 
 #include "base/die.h"
-#include "base/pack.h"
+#include "choices.h"
 #include "disk.h"
-#include "memfs.h"
 #include "oplog.h"
-#include "queue/clean_work.h"
-#include "queue/ledger.h"
-#include "queue/orders.h"
-#include "queue/recovery.h"
-#include "queue/store.h"
+#include "recovering.h"
 
 enum {
-	CHOICES_MAX = 4096,
-	SPEC_MAX = 2 * CHOICES_MAX + 64,
-	SEGMENT_KIB = 64,
 	SECOND_STATES = 8, /* at a cut of a recovery */
 };
 
@@ -57,7 +49,6 @@ static struct {
 	const char *before, *after, *spec, *out;
 	bool plain;
 	size_t target, complete_max, nested_each;
-	uint64_t seed;
 	struct op *ops;
 	size_t op_count;
 	struct state_key *states; /* open addressing; hash 0: free */
@@ -67,296 +58,7 @@ static struct {
 	char *seen; /* results of this cut */
 	size_t built, different, complete_cuts, second;
 	size_t since_nested;
-} run = {.target = 2000, .complete_max = 64, .nested_each = 40, .seed = 1};
-
-static void *
-need(void *memory)
-{
-	if (memory == NULL)
-		abort();
-	return memory;
-}
-
-/* ---- choosers
- * ---------------------------------------------------------------- */
-
-static struct {
-	unsigned short picked[CHOICES_MAX], counts[CHOICES_MAX];
-	size_t used;
-	enum {
-		FIXED,
-		GIVEN,
-		RANDOM
-	} kind;
-	int standard; /* FIXED: the choice */
-	size_t at;    /* FIXED: but for this one */
-	int other;
-	size_t given;           /* GIVEN: so many of picked, then 0 */
-	uint32_t flip;          /* RANDOM: of 2^16; else standard */
-	uint64_t random, noise; /* states of generators */
-} pick;
-
-static uint32_t
-next_random(uint64_t *state)
-{
-	uint64_t x = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return (uint32_t)(x >> 32);
-}
-
-static int
-choose(void *owner, int count)
-{
-	size_t at = pick.used++;
-	int value = 0;
-
-	(void)owner;
-	if (at >= CHOICES_MAX)
-		abort();
-	switch (pick.kind) {
-	case FIXED:
-		value = at == pick.at ? pick.other : pick.standard;
-		break;
-	case GIVEN:
-		value = at < pick.given ? pick.picked[at] : 0;
-		break;
-	case RANDOM:
-		value = pick.standard;
-		if ((next_random(&pick.random) & 0xffff) < pick.flip)
-			value =
-			    (int)(next_random(&pick.random) % (uint32_t)count);
-		break;
-	}
-	if (value >= count)
-		value = count - 1;
-	pick.picked[at] = (unsigned short)value;
-	pick.counts[at] = (unsigned short)count;
-	return value;
-}
-
-/* Follows from the choices before it, so that these are all of a state. */
-static uint32_t
-noise(void *owner)
-{
-	(void)owner;
-	if (pick.noise == 0) {
-		pick.noise = run.seed;
-		for (size_t i = 0; i < pick.used; i++)
-			pick.noise = (pick.noise ^ pick.picked[i]) *
-			    UINT64_C(0x100000001b3);
-	}
-	return next_random(&pick.noise);
-}
-
-static const struct chooser chooser = {choose, noise, NULL};
-
-static struct node *
-build(struct disk *disk, bool content)
-{
-	pick.used = 0;
-	pick.noise = 0;
-	return disk_build(disk, &chooser, content);
-}
-
-/* The choices that were made; several characters for those above 61. */
-static void
-append_spec(char *spec, size_t cut)
-{
-	char *to = spec + strlen(spec);
-
-	to += sprintf(to, "%zu:", cut);
-	for (size_t i = 0; i < pick.used; i++) {
-		unsigned value = pick.picked[i];
-
-		for (; value >= 25; value -= 25)
-			*to++ = 'z';
-		*to++ = (char)('a' + value);
-	}
-	*to = '\0';
-}
-
-/* The other way round; returns what is behind. */
-static const char *
-read_spec(const char *spec, size_t *cut)
-{
-	char *rest;
-	unsigned add = 0;
-
-	*cut = strtoul(spec, &rest, 10);
-	pick.kind = GIVEN;
-	pick.given = 0;
-	for (spec = rest + 1; *spec != '\0' && *spec != ':'; spec++) {
-		if (*spec == 'z') {
-			add += 25;
-			continue;
-		}
-		pick.picked[pick.given++] = (unsigned short)(*spec - 'a' + add);
-		add = 0;
-	}
-	return *spec == ':' ? spec + 1 : spec;
-}
-
-/* ---- the qmail-cleans, without their processes
- * --------------------------------- */
-
-static struct {
-	struct clean_job jobs[64];
-	size_t count;
-} cleaning;
-
-void
-cleaners_add(
-    struct cleaners *cleaners, enum clean_job_kind kind, uint64_t a, uint64_t b)
-{
-	(void)cleaners;
-	if (cleaning.count == COUNT(cleaning.jobs))
-		abort();
-	cleaning.jobs[cleaning.count].kind = kind;
-	cleaning.jobs[cleaning.count].a = a;
-	cleaning.jobs[cleaning.count++].b = b;
-}
-
-void
-cleaners_remove(struct cleaners *cleaners, uint64_t id)
-{
-	(void)cleaners;
-	(void)id;
-	abort(); /* recovery removes by itself */
-}
-
-int
-cleaners_finish(struct cleaners *cleaners)
-{
-	struct str what = STR_INIT;
-
-	for (size_t i = 0; i < cleaning.count; i++) {
-		bool ok = clean_work_do(&cleaning.jobs[i], &what) == 0;
-
-		cleaners->done(cleaners->owner, &cleaning.jobs[i], ok,
-		    ok ? (struct span){"", 0} : str_span(&what));
-	}
-	cleaning.count = 0;
-	str_free(&what);
-	return 0;
-}
-
-/* ---- recovery
- * -------------------------------------------------------------------- */
-
-static void
-recover(FILE *out)
-{
-	static const struct accounts accounts;
-	static struct cleaners cleaners;
-	static struct ledger ledger;
-	static struct orders orders;
-	struct str failed = STR_INIT;
-
-	ledger_init(&ledger, &accounts, &cleaners);
-	if (store_make_directories(&failed) == -1)
-		die_sys("cannot make queue/%s", failed.s);
-	str_free(&failed);
-	recovery_run(&ledger, 4, SEGMENT_KIB);
-	if (orders_load(&orders) == -1)
-		die_sys("cannot read queue/orders");
-	fprintf(out, "next %llu\n", (unsigned long long)ledger.next_id);
-	orders_free(&orders);
-	ledger_free(&ledger);
-}
-
-/* Runs it on root. What it says and whether it ended goes to out. */
-static void
-run_recovery(struct node *root, memfs_sink sink, void *owner, FILE *out)
-{
-	int left;
-
-	memfs_begin(root, sink, owner);
-	cleaning.count = 0;
-	if (setjmp(memfs_exit) == 0) {
-		recover(out);
-		left = memfs_end();
-		if (left != 0)
-			fprintf(out, "left %d open\n", left);
-	} else {
-		(void)memfs_end();
-		fprintf(out, "died %d\n", memfs_exit_code);
-	}
-	for (const char *line = memfs_said(); *line != '\0';) {
-		size_t len = strcspn(line, "\n");
-
-		fprintf(out, "said %.*s\n", (int)len, line);
-		line += len + (line[len] == '\n');
-	}
-}
-
-static void
-print_hex(FILE *out, const struct blob *blob)
-{
-	for (size_t i = 0; i < blob->size; i++)
-		fprintf(out, "%02x", (unsigned char)blob->data[i]);
-}
-
-static void
-print_file(FILE *out, const char *path, const struct blob *blob)
-{
-	const char *line = memchr(blob->data, '\n', blob->size);
-	size_t head = line ? (size_t)(line - blob->data) + 1 : blob->size;
-
-	fprintf(out, "file %s %zu %08x %08x ", path, blob->size,
-	    (unsigned)crc32c(0, blob->data, blob->size),
-	    (unsigned)crc32c(0, blob->data + head, blob->size - head));
-	if (run.plain || strncmp(path, "mess/", 5) != 0)
-		print_hex(out, blob);
-	fprintf(out, "\n");
-}
-
-static int
-compare_lines(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void
-print_tree(FILE *out, const struct node *dir, const char *prefix)
-{
-	for (size_t i = 0; i < dir->count; i++) {
-		const struct entry *entry = &dir->entries[i];
-		char path[512];
-
-		snprintf(path, sizeof(path), "%s%s%s", prefix,
-		    prefix[0] ? "/" : "", entry->name);
-		if (entry->node->is_dir)
-			print_tree(out, entry->node, path);
-		else if (run.plain ||
-		    (strncmp(path, "journal/", 8) != 0 &&
-			strcmp(path, "lock") != 0))
-			print_file(out, path, entry->node->blob);
-	}
-}
-
-/* The lines of text in order, which does not depend on that of the names. */
-static void
-sort_lines(char *text)
-{
-	size_t count = 0, room = 0;
-	char **lines = NULL, *copy = need(strdup(text)), *to = text;
-
-	for (char *line = strtok(copy, "\n"); line; line = strtok(NULL, "\n")) {
-		if (count == room) {
-			room = room * 2 + 64;
-			lines = need(realloc(lines, room * sizeof(*lines)));
-		}
-		lines[count++] = line;
-	}
-	if (count > 0)
-		qsort(lines, count, sizeof(*lines), compare_lines);
-	for (size_t i = 0; i < count; i++)
-		to += sprintf(to, "%s\n", lines[i]);
-	free(lines);
-	free(copy);
-}
+} run = {.target = 2000, .complete_max = 64, .nested_each = 40};
 
 /* The number of the result; text is taken over. */
 static uint32_t
@@ -372,11 +74,11 @@ keep_result(char *text, size_t size)
 			return (uint32_t)i;
 		}
 	}
-	run.result_sizes = need(realloc(run.result_sizes,
+	run.result_sizes = tree_need(realloc(run.result_sizes,
 	    (run.result_count + 1) * sizeof(*run.result_sizes)));
-	run.result_hashes = need(realloc(run.result_hashes,
+	run.result_hashes = tree_need(realloc(run.result_hashes,
 	    (run.result_count + 1) * sizeof(*run.result_hashes)));
-	run.seen = need(realloc(run.seen, run.result_count + 1));
+	run.seen = tree_need(realloc(run.seen, run.result_count + 1));
 	run.seen[run.result_count] = 0;
 	run.result_sizes[run.result_count] = size;
 	run.result_hashes[run.result_count] = hash;
@@ -386,8 +88,7 @@ keep_result(char *text, size_t size)
 	return (uint32_t)run.result_count++;
 }
 
-/* ---- states that were met
- * ----------------------------------------------------------- */
+/* ---- states that were met ----------------------------------------------- */
 
 static struct state_key *
 find_state(uint64_t hash)
@@ -399,7 +100,8 @@ find_state(uint64_t hash)
 		size_t room = run.state_room;
 
 		run.state_room = room * 2 + 65536;
-		run.states = need(calloc(run.state_room, sizeof(*run.states)));
+		run.states =
+		    tree_need(calloc(run.state_room, sizeof(*run.states)));
 		for (size_t i = 0; i < room; i++) {
 			if (old[i].hash != 0)
 				*find_state(old[i].hash) = old[i];
@@ -417,15 +119,8 @@ find_state(uint64_t hash)
 static uint32_t
 result_of(struct node *tree, memfs_sink sink, void *owner)
 {
-	char *text = NULL;
-	size_t size = 0;
-	FILE *out = need(open_memstream(&text, &size));
+	char *text = recovering_result(tree, run.plain, sink, owner);
 
-	if (!run.plain)
-		run_recovery(tree, sink, owner, out);
-	print_tree(out, tree, "");
-	fclose(out);
-	sort_lines(text);
 	return keep_result(text, strlen(text));
 }
 
@@ -438,8 +133,7 @@ report(size_t cut, uint32_t result, const char *spec)
 	printf("state %zu %u %s\n", cut, result, spec);
 }
 
-/* ---- recoveries that are cut
- * ---------------------------------------------------------- */
+/* ---- recoveries that are cut -------------------------------------------- */
 
 struct nested {
 	struct op *ops;
@@ -454,17 +148,17 @@ keep_op(void *owner, const struct op *op)
 
 	if (nested->count == nested->room) {
 		nested->room = nested->room * 2 + 256;
-		nested->ops = need(
+		nested->ops = tree_need(
 		    realloc(nested->ops, nested->room * sizeof(*nested->ops)));
 	}
 	copy = &nested->ops[nested->count++];
 	*copy = *op;
 	if (op->path != NULL)
-		copy->path = need(strdup(op->path));
+		copy->path = tree_need(strdup(op->path));
 	if (op->path2 != NULL)
-		copy->path2 = need(strdup(op->path2));
+		copy->path2 = tree_need(strdup(op->path2));
 	if (op->len > 0) {
-		char *data = need(malloc(op->len));
+		char *data = tree_need(malloc(op->len));
 
 		memcpy(data, op->data, op->len);
 		copy->data = data;
@@ -484,28 +178,18 @@ free_ops(struct nested *nested)
 }
 
 static void
-random_kind(void)
-{
-	static const uint32_t flips[] = {65536, 65536, 32768, 8192, 2048};
-
-	pick.kind = RANDOM;
-	pick.flip = flips[next_random(&pick.random) % COUNT(flips)];
-	pick.standard = (int)(next_random(&pick.random) & 1);
-}
-
-static void
 second_cut(struct disk *disk, size_t cut, size_t at, const char *spec)
 {
-	char whole[SPEC_MAX * 2];
+	char whole[CHOICES_SPEC_MAX * 2];
 	struct state_key *state;
 	struct node *tree;
 	uint64_t hash;
 
-	tree = build(disk, true);
+	tree = choices_build(disk, true);
 	run.built++;
 	run.second++;
 	snprintf(whole, sizeof(whole), "%s:", spec);
-	append_spec(whole, at);
+	choices_append(whole, at);
 	hash = node_hash(tree);
 	state = find_state(hash);
 	if (state->hash == 0) {
@@ -516,7 +200,7 @@ second_cut(struct disk *disk, size_t cut, size_t at, const char *spec)
 		*state = (struct state_key){hash ? hash : 1, result};
 	}
 	report(cut, state->result, whole);
-	memfs_reset();
+	tree_reset();
 }
 
 /* The tree is used up. */
@@ -528,18 +212,16 @@ cut_recovery(struct node *tree, size_t cut, const char *spec)
 	bool fresh = false;
 
 	(void)result_of(tree, keep_op, &nested);
-	memfs_reset();
+	tree_reset();
 	for (size_t i = 0; i <= nested.count; i++) {
 		bool last = i == nested.count;
 
 		for (int n = 0; fresh && n < SECOND_STATES &&
 		     (last || nested.ops[i].type == OPLOG_SYNC);
 		     n++) {
-			random_kind();
+			choices_shuffle();
 			if (n < 2) {
-				pick.kind = FIXED;
-				pick.standard = n;
-				pick.at = SIZE_MAX;
+				choices_fix(n, SIZE_MAX, 0);
 			}
 			second_cut(disk, cut, i, spec);
 		}
@@ -555,21 +237,20 @@ cut_recovery(struct node *tree, size_t cut, const char *spec)
 	disk_free(disk);
 }
 
-/* ---- first cuts
- * -------------------------------------------------------------------------- */
+/* ---- first cuts --------------------------------------------------------- */
 
 static void
 one_state(struct disk *disk, size_t cut)
 {
-	char spec[SPEC_MAX];
+	char spec[CHOICES_SPEC_MAX];
 	struct state_key *state;
 	struct node *tree;
 	uint64_t hash;
 
-	tree = build(disk, true);
+	tree = choices_build(disk, true);
 	run.built++;
 	spec[0] = '\0';
-	append_spec(spec, cut);
+	choices_append(spec, cut);
 	hash = node_hash(tree);
 	state = find_state(hash);
 	if (state->hash == 0) {
@@ -580,48 +261,18 @@ one_state(struct disk *disk, size_t cut)
 		result = result_of(tree, NULL, NULL);
 		*state = (struct state_key){hash ? hash : 1, result};
 		report(cut, result, spec);
-		memfs_reset();
+		tree_reset();
 		if (!run.plain && run.nested_each != 0 &&
 		    ++run.since_nested >= run.nested_each) {
 			run.since_nested = 0;
 			pick.kind = GIVEN;
 			pick.given = pick.used;
-			cut_recovery(build(disk, true), cut, spec);
+			cut_recovery(choices_build(disk, true), cut, spec);
 		}
 		return;
 	}
 	report(cut, state->result, spec);
-	memfs_reset();
-}
-
-/* The next of all choices, in picked; false behind the last. */
-static bool
-step(void)
-{
-	size_t at = pick.used;
-
-	while (at > 0 && pick.picked[at - 1] + 1 == pick.counts[at - 1])
-		at--;
-	if (at == 0)
-		return false;
-	pick.picked[at - 1]++;
-	pick.given = at;
-	return true;
-}
-
-/* How many there are, as far as max. */
-static size_t
-count_choices(struct disk *disk, size_t max)
-{
-	size_t count = 0;
-
-	pick.kind = GIVEN;
-	pick.given = 0;
-	do {
-		(void)build(disk, false);
-		count++;
-	} while (count <= max && step());
-	return count;
+	tree_reset();
 }
 
 static void
@@ -634,7 +285,7 @@ all_choices(struct disk *disk, size_t cut)
 	for (;;) {
 		size_t used;
 
-		(void)build(disk, false);
+		(void)choices_build(disk, false);
 		used = pick.used;
 		memcpy(picked, pick.picked, used * sizeof(*picked));
 		memcpy(counts, pick.counts, used * sizeof(*counts));
@@ -644,7 +295,7 @@ all_choices(struct disk *disk, size_t cut)
 		memcpy(pick.counts, counts, used * sizeof(*counts));
 		pick.used = used;
 		pick.kind = GIVEN;
-		if (!step())
+		if (!choices_step())
 			return;
 	}
 }
@@ -658,10 +309,8 @@ some_choices(struct disk *disk, size_t cut, size_t budget)
 	size_t done = 0, used, total = 0;
 
 	for (int standard = 0; standard < 2; standard++) {
-		pick.kind = FIXED;
-		pick.standard = standard;
-		pick.at = SIZE_MAX;
-		(void)build(disk, false);
+		choices_fix(standard, SIZE_MAX, 0);
+		(void)choices_build(disk, false);
 		used = pick.used;
 		memcpy(counts, pick.counts, used * sizeof(*counts));
 		one_state(disk, cut);
@@ -672,20 +321,17 @@ some_choices(struct disk *disk, size_t cut, size_t budget)
 		for (size_t i = 0; i < used; i++) {
 			for (int value = 0; value < counts[i]; value++) {
 				if (value == standard ||
-				    next_random(&pick.random) % (total + 1) >
+				    choices_random(&pick.random) % (total + 1) >
 					budget / 4)
 					continue;
-				pick.kind = FIXED;
-				pick.standard = standard;
-				pick.at = i;
-				pick.other = value;
+				choices_fix(standard, i, value);
 				one_state(disk, cut);
 				done++;
 			}
 		}
 	}
 	for (; done < budget; done++) {
-		random_kind();
+		choices_shuffle();
 		one_state(disk, cut);
 	}
 }
@@ -697,7 +343,7 @@ one_cut(struct disk *disk, size_t cut, size_t budget)
 
 	if (run.result_count > 0)
 		memset(run.seen, 0, run.result_count);
-	count = count_choices(disk, max);
+	count = choices_count(disk, max);
 	if (count <= max) {
 		run.complete_cuts++;
 		all_choices(disk, cut);
@@ -713,7 +359,7 @@ one_cut(struct disk *disk, size_t cut, size_t budget)
 static char *
 copy_string(const char *from, size_t len)
 {
-	char *to = need(malloc(len + 1));
+	char *to = tree_need(malloc(len + 1));
 
 	memcpy(to, from, len);
 	to[len] = '\0';
@@ -737,7 +383,7 @@ load_log(const char *path)
 		abort();
 	at = (const char *)(head + 1);
 	end = at + head->used;
-	run.ops = need(calloc(head->count + 1, sizeof(*run.ops)));
+	run.ops = tree_need(calloc(head->count + 1, sizeof(*run.ops)));
 	while (at < end) {
 		struct oplog_op op;
 		const char *part = at + sizeof(op);
@@ -785,10 +431,10 @@ verify(void)
 	for (size_t i = 0; i < run.op_count; i++)
 		apply(disk, i);
 	a = node_hash(disk_current(disk));
-	memfs_reset();
+	tree_reset();
 	real = disk_from_directory(run.after);
 	b = node_hash(disk_current(real));
-	memfs_reset();
+	tree_reset();
 	if (a != b) {
 		printf("hole in the record: it ends differently\n");
 		exit(1);
@@ -834,22 +480,19 @@ static void
 only_newest(struct disk *disk, size_t cut)
 {
 	memset(run.seen, 0, run.result_count);
-	pick.kind = FIXED;
-	pick.standard = 1;
-	pick.at = SIZE_MAX;
-	pick.other = 1;
+	choices_fix(1, SIZE_MAX, 1);
 	one_state(disk, cut);
 }
 
 static void
 all_cuts(void)
 {
-	char *marks = need(calloc(run.op_count + 1, 1));
+	char *marks = tree_need(calloc(run.op_count + 1, 1));
 	size_t cuts = mark_turning_points(marks);
 	size_t budget = run.target / cuts + 2;
 	struct disk *disk = first_disk();
 
-	pick.random = run.seed;
+	pick.random = pick.seed;
 	for (size_t i = 0; i <= run.op_count; i++) {
 		if (marks[i])
 			one_cut(disk, i, budget);
@@ -904,18 +547,18 @@ only_one(void)
 	const char *rest;
 	size_t cut;
 
-	rest = read_spec(run.spec, &cut);
+	rest = choices_read(run.spec, &cut);
 	for (size_t i = 0; i < cut; i++)
 		apply(disk, i);
-	tree = build(disk, true);
+	tree = choices_build(disk, true);
 	if (*rest != '\0') {
 		struct disk *second = disk_from_tree(tree);
 
 		(void)result_of(tree, keep_op, &nested);
-		(void)read_spec(rest, &cut);
+		(void)choices_read(rest, &cut);
 		for (size_t i = 0; i < cut; i++)
 			(void)!disk_apply(second, &nested.ops[i]);
-		tree = build(second, true);
+		tree = choices_build(second, true);
 	}
 	if (run.out != NULL)
 		write_tree(tree, run.out);
@@ -949,7 +592,7 @@ main(int argc, char **argv)
 			run.nested_each = strtoul(optarg, NULL, 10);
 			break;
 		case 's':
-			run.seed = strtoull(optarg, NULL, 10);
+			pick.seed = strtoull(optarg, NULL, 10);
 			break;
 		case 'r':
 			run.spec = optarg;
