@@ -458,9 +458,5 @@ mail_max_userip_connections = 200
         except OSError:
             return False
 
-    def stop(self):
-        self.cell.run("dovecot", "stop")
-        self.daemon.wait(START_S)
-
 
 PEERS = {p.name: p for p in (Cqmail, Postfix, Opensmtpd)}

@@ -79,8 +79,8 @@ def markdown(results, about):
                 continue
             cells = [shown(found[p][metric]) if metric in found.get(p, {}) else "–"
                      for p in peers]
-            lines.append(f"| {name}: {label(metric, unit)} | " + " | ".join([*cells, ratio(found, metric, more)])
-                         + " |")
+            cells += [ratio(found, metric, more)]
+            lines.append(f"| {name}: {label(metric, unit)} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, *machine_lines(table), *curve_lines(table),
                       *trouble_lines(results), ""])
 

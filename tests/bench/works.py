@@ -7,7 +7,6 @@ import subprocess
 import tempfile
 import threading
 import time
-from pathlib import Path
 
 import cell
 import measure
@@ -51,7 +50,6 @@ class Work:
             it.start(**start)
             os.sync()  # what the last one left must not be on our account
             yield it
-            it.stop()
         finally:
             it.remove()
 
@@ -404,9 +402,7 @@ class Pop3(Work):
                 self.bench.load, "pop3", it.pop3_port, cell.USER, "secret", clients,
                 retrieve)], check=True, timeout=self.limit_s, stdout=subprocess.DEVNULL)
             seconds = time.monotonic() - meter.start
-            result = {"seconds": seconds, **meter.stop(clients)}
-            it.stop()
-            return result
+            return {"seconds": seconds, **meter.stop(clients)}
         finally:
             it.remove()
 
@@ -426,6 +422,7 @@ class Calls(Work):
     metrics = {"calls": ("", False), "fsyncs": ("", False), "forks": ("", False),
                "execs": ("", False)}
     count = 100
+    reuse = False
 
     def run(self, name):
         with self.peer(name) as it:
@@ -433,12 +430,18 @@ class Calls(Work):
             self.wait_files(it, 40)
             it.clean_maildir()
             count = max(20, self.size(self.count))
-            sessions = it.accept_sessions
+            sessions = SESSIONS if self.reuse else it.accept_sessions
             with count_calls(it.pids(), self.bench.work) as counted:
-                self.source(it.port, it.recipient(), count, sessions)
+                self.source(it.port, it.recipient(), count, sessions, self.reuse)
                 self.wait_files(it, count)
                 time.sleep(1)  # what is done after the delivery counts too
             return counted.a_message(count)
+
+
+class CallsReuse(Calls):
+    name = "calls-reuse"
+    what = "the same over connections that are kept"
+    reuse = True
 
 
 class Raw(Work):
@@ -494,4 +497,4 @@ class Curve(Work):
 
 ALL = {w.name: w for w in (
     Raw, Smtp, SmtpReuse, Relay, RelayReuse, Inject, ListRemote, ListLocal, Backlog,
-    Backlog50k, Queued100k, SlowHost, Idle, Pop3, Calls, Curve)}
+    Backlog50k, Queued100k, SlowHost, Idle, Pop3, Calls, CallsReuse, Curve)}
