@@ -248,7 +248,7 @@ fuzz: $(FUZZ_TARGETS:%=$(BUILD)/clang/fuzz/%)
 lint:
 	@tools/lint/run
 
--include $(shell find $(BUILD) -path $(BUILD)/addons -prune -o -type f -name '*.d' -print 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/addons -prune -o -path $(BUILD)/bench -prune -o -type f -name '*.d' -print 2>/dev/null)
 
 clean:
 	rm -rf $(BUILD) $(BIN)

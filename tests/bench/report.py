@@ -138,8 +138,8 @@ def calls_table(results):
     for peer, by in last.items():
         total = next(r["result"] for r in results[::-1]
                      if r["work"] == "calls" and r["peer"] == peer and "result" in r)
-        lines += ["", f"{peer}: {number(total['calls'])} calls, {number(total['fsyncs'])}"
-                  f" syncs, {number(total['forks'])} forks, {number(total['execs'])} execs.",
+        lines += ["", f"{peer}: calls {number(total['calls'])}, syncs {number(total['fsyncs'])},"
+                  f" forks {number(total['forks'])}, execs {number(total['execs'])}.",
                   "", "| program | calls a message | most of them |", "| --- | --- | --- |"]
         for program, calls in sorted(by.items(), key=lambda x: -sum(x[1].values())):
             if sum(calls.values()) < 0.5:
