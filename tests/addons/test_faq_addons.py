@@ -10,7 +10,7 @@ PROGRAMS = {"fastforward": ("fastforward", "setforward"), "dot-forward": ("dot-f
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=[s.title for s in SECTIONS])
-def test_answer(make_instance, section):
+def test_faq_answer(make_instance, section):
     home = documents.faq_home(make_instance)
     ours = addonlib.write_tree(home, "programs")  # these alone, not all that was unpacked
     for package, names in PROGRAMS.items():
