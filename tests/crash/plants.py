@@ -38,11 +38,15 @@ class Plant:
             target = os.path.join(self.source, "src", file)
             os.makedirs(os.path.dirname(target), exist_ok=True)
             shutil.copyfile(os.path.join(TOP, "src", file), target)
-        command("patch", "-p1", "-F0", "-d", self.source, "-i", os.path.join(PLANTS, name + ".patch"))
+        # git has no use for a repository here, but must find none above either
+        command("git", "apply", "-p1", os.path.join(PLANTS, name + ".patch"), cwd=self.source,
+                env={**os.environ, "GIT_CEILING_DIRECTORIES": os.path.realpath(place),
+                     "GIT_DIR": os.path.join(place, "no-repository")})
 
 
-def command(*words):
-    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+def command(*words, **more):
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
+                          **more)
     assert done.returncode == 0, "%s\n%s" % (" ".join(words), done.stdout.decode("utf-8", "replace"))
 
 

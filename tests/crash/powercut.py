@@ -4,12 +4,14 @@ from, and what comes of it is compared with what was promised until then.
 record.c writes the log, recover_states.c builds the states and runs the recovery;
 what was promised is worked out here, from what the daemon said to its clients.
 """
+import fcntl
 import os
 import re
 import shutil
 import socket
 import struct
 import subprocess
+import time
 
 import crashlib
 from crashlib import TOP, Control, Home, body_of, crc32c, netstring, parse_failures, stop
@@ -59,6 +61,20 @@ class RecordedHome(Home):
         if sock is not None:
             sock.close()
         return process
+
+
+def shut_down(home, process):
+    """Ends qmail-queued, and waits until its qmail-cleans, who hold the lock, have ended."""
+    code = stop(process)
+    deadline = time.monotonic() + 20
+    with open(os.path.join(home.path, "queue/lock"), "rb") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return code
+            except BlockingIOError:
+                assert time.monotonic() < deadline, "a qmail-clean does not end"
+                time.sleep(0.002)
 
 
 def read_events(path):
@@ -368,7 +384,7 @@ def small_run(home, letters):
     control.settle()
     clients.submit((b"many", [b"recipient-number-%d@x.example" % i for i in range(600)], 300))
     control.close()
-    stop(process)
+    shut_down(home, process)
 
 
 def one_message(home, letters):
@@ -383,7 +399,7 @@ def one_message(home, letters):
     control.request(b"R", b"%d" % one)
     control.settle()
     control.close()
-    stop(process)
+    shut_down(home, process)
 
 
 def two_messages(home, letters):
@@ -400,7 +416,7 @@ def two_messages(home, letters):
     control.request(b"R", b"%d" % one)
     control.settle()
     control.close()
-    stop(process)
+    shut_down(home, process)
 
 
 def wrap_run(home, letters, count=60):
@@ -424,7 +440,7 @@ def wrap_run(home, letters, count=60):
             control.request(b"R", b"%d" % alive.pop(-2))
             control.settle()
     control.close()
-    stop(process)
+    shut_down(home, process)
 
 
 def restart_run(home, letters):
@@ -450,7 +466,7 @@ def restart_run(home, letters):
         if kill:
             process.kill()
             process.wait()
-        stop(process)
+        shut_down(home, process)
     home.kill = None
 
 
@@ -512,7 +528,7 @@ def compare_with_program(home, place, count):
         sock = other.connect("submit.sock", socket.SOCK_STREAM, process, 20)
         if sock is not None:
             sock.close()
-        if stop(process) != 0 or sock is None or files_of(queue) != results[number]:
+        if shut_down(other, process) != 0 or sock is None or files_of(queue) != results[number]:
             wrong.append("state %s comes out otherwise: %s" % (spec, other.log_text()[-300:]))
     return wrong, len(chosen)
 
