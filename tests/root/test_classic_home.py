@@ -64,6 +64,8 @@ def classic_home(installation):
     """The installed home made into one of classic qmail: its queue, a setuid
     qmail-queue, control files, users/assign and alias/ as they were."""
     home = installation.home
+    for old in (installation.user_home / "Maildir/new").iterdir():
+        old.unlink()  # of the tests before this one
     shutil.rmtree(home / "queue")
     shutil.rmtree(home / "run")
     for name in ("qmail-queue", "qmail-send", "qmail-start"):
