@@ -16,7 +16,6 @@ import time
 import crashlib
 from crashlib import TOP, Control, Home, body_of, crc32c, netstring, parse_failures, stop
 
-BUILD = os.path.dirname(os.path.dirname(crashlib.BIN))
 RECORD = os.environ.get("CQMAIL_RECORD", os.path.join(crashlib.BIN, "../record.so"))
 DRIVER = os.environ.get("CQMAIL_RECOVER", os.path.join(crashlib.BIN, "../recover_states"))
 LOG_BYTES = 256 * 1024 * 1024
