@@ -462,9 +462,6 @@ def restart_run(home, letters):
                 control.request(b"R", b"%d" % ids[0])
             control.settle()
             control.close()
-        if kill:
-            process.kill()
-            process.wait()
         shut_down(home, process)
     home.kill = None
 
@@ -475,8 +472,7 @@ def killed_start(home, letters, kill="qmail-queued 100"):
     process = home.queued()
     if process.poll() is None:
         Clients(home, process, letters).submit((b"early", [b"a@x.example"], 300))
-    process.kill()
-    process.wait()
+    shut_down(home, process)
     home.kill = None
     two_messages(home, letters)
 
