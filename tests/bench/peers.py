@@ -227,6 +227,9 @@ class Cqmail(Peer):
         for daemon in self.daemons:
             daemon.wait(START_S)
         self.daemons = []
+        # a qmail-clean that is still at work keeps the next qmail-queued out,
+        # which supervise would then start again
+        measure.wait_until(lambda: not self.pids(), START_S, "the last qmail-clean")
 
     def pids(self):
         if self.instance:
