@@ -41,15 +41,16 @@ done:
 	return result;
 }
 
-/* Makes the name of a new file durable. */
+/* Makes the name of the file durable: always, since who created it may have
+   been killed before he did that. */
 static int
 sync_name(const char *path)
 {
 	if (dir_sync_parent(path) == 0)
 		return 0;
-	/* a directory that its user may not read: nothing better is left than
-	   the sync of the file */
-	return errno == EACCES ? 0 : -1;
+	/* a directory that its user may not read, or a file system that cannot
+	   sync one: nothing better is left than the sync of the file */
+	return errno == EACCES || errno == EINVAL ? 0 : -1;
 }
 
 /* Writes under the lock. The file ends as it was unless this returns 0. */
@@ -63,7 +64,7 @@ append(const char *path, int fd, bool is_locked, struct span head,
 	if (fstat(fd, &st) == -1)
 		return -1;
 	if (mbox_write_message(fd, head, message) == 0 && fsync(fd) == 0 &&
-	    (st.st_size > 0 || sync_name(path) == 0))
+	    sync_name(path) == 0)
 		return 0;
 	error = errno;
 	/* without the lock somebody else's message may be behind ours */

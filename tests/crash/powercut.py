@@ -8,6 +8,7 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -550,7 +551,7 @@ class Mailboxes(RecordedHome):
         self.before = os.path.join(self.path, "before")
         shutil.copytree(self.root, self.before)
         self.old, self.is_maildir = old_mbox, "Maildir" in instruction
-        self.bodies, self.codes, self.sizes = [], [], []
+        self.bodies, self.codes, self.sizes, self.killed = [], [], [], []
 
     def deliver(self, body, fault=None):
         source = os.path.join(self.path, "message")
@@ -561,6 +562,9 @@ class Mailboxes(RecordedHome):
                 [os.path.join(self.programs, "qmail-local"), "--", "joe", self.root, "joe", "", "",
                  "h.example", "s@x.example", "./Mailbox"], stdin=f, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, env=self.env(fault), timeout=60)
+        if done.returncode == -signal.SIGKILL and self.kill:
+            self.killed.append(body)
+            return  # it told nobody anything
         assert done.returncode in (0, 111), done
         assert fault or done.returncode == 0, done
         self.bodies.append(body)
@@ -585,7 +589,8 @@ def judge_mailboxes(text, ended, home, final_mbox):
         elif path == "Mailbox":
             mbox = bytes.fromhex(data)
     whole = [DELIVERED + body for body in home.bodies]
-    wrong += ["a part of a message is in new" for file in new if file not in whole]
+    known = whole + [DELIVERED + body for body in home.killed]
+    wrong += ["a part of a message is in new" for file in new if file not in known]
     said = [i for i in range(ended) if home.codes[i] == 0]
     if home.is_maildir:
         wrong += ["message %d was delivered and is lost" % i for i in said
@@ -600,7 +605,9 @@ def judge_mailboxes(text, ended, home, final_mbox):
 def explore_mailboxes(home, states, enough=20):
     outcome, results, final = Outcome(), {}, home.mbox()
     ends = [event[0] for event in read_events(home.oplog) if event[1] == EXIT]
-    assert len(ends) == len(home.bodies)
+    extra = len(ends) - len(home.bodies)  # of one that was killed while it ended
+    assert extra in (0, len(home.killed))
+    ends = ends[extra:]
     for row in run_driver(home, DRIVER, states, ("-p", "-b", home.before)):
         if row[0] == "result":
             results[row[1]] = row[2]
@@ -624,9 +631,14 @@ CASES = {  # name: .qmail, is there an old mbox
 }
 
 
-def deliveries(path, case, programs=None, fault=None):
-    """Three of them; the second one meets the fault."""
+def deliveries(path, case, programs=None, fault=None, kill=None):
+    """Three of them; the second one meets the fault. With kill there is one before
+    them, which is killed behind its operation of that number."""
     home = Mailboxes(path, *CASES[case], programs)
+    if kill is not None:
+        home.kill = "qmail-local %d" % kill
+        home.deliver(body_of(b"killed", 300))
+        home.kill = None
     home.deliver(body_of(b"one", 700))
     home.deliver(body_of(b"two", 9000), fault)
     home.deliver(body_of(b"three", 200))

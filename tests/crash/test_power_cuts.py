@@ -76,6 +76,14 @@ def test_a_mailbox_after_a_cut(tmp_path, record_property, case):
 
 
 @pytest.mark.parametrize("case", sorted(powercut.CASES))
+def test_what_a_killed_delivery_left_is_made_durable(tmp_path, case):
+    for at in range(1, 7):
+        home = powercut.deliveries(tmp_path / ("at-%d" % at), case, kill=at)
+        outcome = powercut.explore_mailboxes(home, STATES // 400)
+        complain(outcome.wrong)
+
+
+@pytest.mark.parametrize("case", sorted(powercut.CASES))
 def test_a_mailbox_after_a_failure_and_a_cut(tmp_path, record_property, case):
     wrong, failed = [], 0
     for at in sweep_points(20, every(0.6)):
