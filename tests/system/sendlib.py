@@ -164,9 +164,10 @@ class FakeQueued(threading.Thread):
 
     def go_away(self):
         """As if it were killed: no socket, no connection."""
+        # the name first: nobody may be let in by a socket that is about to end
+        (self.home / "run" / "control.sock").unlink()
         listener, self.listener = self.listener, None
         listener.close()
-        (self.home / "run" / "control.sock").unlink()
         self.peer = None
 
     def notice(self, *fields):
