@@ -28,9 +28,10 @@
 #include "pop3/sasl_plain.h"
 
 enum {
-	AUTHORIZE_MAX_S = 1200,    /* from the banner to PASS */
-	AUTHORIZE_MAX_LINES = 100, /* commands before PASS */
-	SECRET_MAX = 512,          /* bytes that a subprogram reads */
+	AUTHORIZE_MAX_S = 1200,           /* from the banner to PASS */
+	AUTHORIZE_MAX_LINES = 100,        /* commands before PASS */
+	SECRET_MAX = 512,                 /* bytes that a subprogram reads */
+	SKIPPED_MAX = 16 * POP3_LINE_MAX, /* of a line that is too long */
 };
 
 static struct {
@@ -151,11 +152,11 @@ do_apop(struct span argument)
 }
 
 /* Reads up to LF. Returns 1, 0 if the line was too long and is skipped; leaves
-   at the end of the connection and when time is up. */
+   at the end of the connection, when time is up, and if the line has no end. */
 static int
 read_line(void)
 {
-	bool is_too_long = false;
+	size_t skipped = 0;
 
 	str_clear(&popup.line);
 	for (;;) {
@@ -170,10 +171,10 @@ read_line(void)
 			leave();
 		if (popup.line.len < POP3_LINE_MAX)
 			str_append_char(&popup.line, (char)byte);
-		else
-			is_too_long = true;
+		else if (++skipped > SKIPPED_MAX)
+			leave();
 		if (byte == '\n')
-			return !is_too_long;
+			return skipped == 0;
 	}
 }
 

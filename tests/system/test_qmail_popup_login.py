@@ -179,6 +179,16 @@ def test_endless_commands(popup):
     assert one.process.wait(lib.TIMEOUT_S) == 1
 
 
+@pytest.mark.parametrize("extra, ends", [(8192, False), (8193, True)])
+def test_endless_line(popup, extra, ends):
+    """What is too long by a little is skipped; the client is sent away when it
+    goes on."""
+    one = popup()
+    one.send(b"x" * (512 + extra - 2) + b"\r\nQUIT\r\n")
+    assert one.rest() == (b"" if ends else b"-ERR line too long\r\n+OK \r\n")
+    assert one.process.wait(lib.TIMEOUT_S) == 1
+
+
 # ---- qmail-checkpass ----------------------------------------------------------------
 
 ON_3 = ("import os, sys; fd = int(sys.argv[1]); os.dup2(fd, 3)\n"
