@@ -35,6 +35,30 @@ sig_default(int number)
 	return set_handler(number, SIG_DFL);
 }
 
+static int
+change_mask(int how)
+{
+	static const int held[] = {SIGHUP, SIGALRM, SIGTERM, SIGINT};
+	sigset_t set;
+
+	(void)sigemptyset(&set); /* these cannot fail */
+	for (size_t i = 0; i < COUNT(held); i++)
+		(void)sigaddset(&set, held[i]);
+	return sigprocmask(how, &set, NULL);
+}
+
+int
+sig_hold(void)
+{
+	return change_mask(SIG_BLOCK);
+}
+
+int
+sig_release(void)
+{
+	return change_mask(SIG_UNBLOCK);
+}
+
 static void
 note(int number)
 {

@@ -16,5 +16,11 @@ MUST_USE int sig_default(int number);
 MUST_USE int sig_open(void);
 MUST_USE int sig_watch(int number);
 int sig_next(void); /* the next number, 0 if none is pending */
+/*
+ * Those that ask a daemon for something are held back: HUP, ALRM, TERM, INT.
+ * This outlives an exec, so that none arrives before the program watches them.
+ */
+MUST_USE int sig_hold(void);
+MUST_USE int sig_release(void);
 
 #endif

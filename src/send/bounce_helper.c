@@ -309,6 +309,7 @@ run_helper(struct helper *helper, int log, const int *closed, size_t count)
 	/* bounces under way are finished whatever the signals say */
 	for (size_t i = 0; i < COUNT(ignored); i++)
 		(void)!sig_ignore(ignored[i]);
+	(void)!sig_release(); /* the programs that we run get no mask */
 	while (serve(helper))
 		;
 	_exit(0);

@@ -66,6 +66,9 @@ open_signals(void)
 		if (sig_watch(numbers[i]) == -1)
 			refuse_to_start("unable to set up signals");
 	}
+	/* qmail-start has held back what came before we listen */
+	if (sig_release() == -1)
+		refuse_to_start("unable to set up signals");
 }
 
 static void

@@ -71,9 +71,12 @@ lift(int fd)
 	return lifted;
 }
 
+/* made is the result of the call that has just made both ends. */
 static void
-lift_both(int ends[2])
+lift_both(int made, int ends[2])
 {
+	if (made == -1)
+		die_sys("cannot make a pipe or socket pair");
 	ends[0] = lift(ends[0]);
 	ends[1] = lift(ends[1]);
 }
@@ -83,19 +86,11 @@ open_descriptors(bool with_logger)
 {
 	int pipe_ends[2];
 
-	if (fd_packet_pair(start_state.local) == -1)
-		die_sys("cannot make a socket pair");
-	lift_both(start_state.local);
-	if (fd_packet_pair(start_state.remote) == -1)
-		die_sys("cannot make a socket pair");
-	lift_both(start_state.remote);
-	if (fd_pipe(start_state.lifeline) == -1)
-		die_sys("cannot make a pipe");
-	lift_both(start_state.lifeline);
+	lift_both(fd_packet_pair(start_state.local), start_state.local);
+	lift_both(fd_packet_pair(start_state.remote), start_state.remote);
+	lift_both(fd_pipe(start_state.lifeline), start_state.lifeline);
 	if (with_logger) {
-		if (fd_pipe(pipe_ends) == -1)
-			die_sys("cannot make a pipe");
-		lift_both(pipe_ends);
+		lift_both(fd_pipe(pipe_ends), pipe_ends);
 		start_state.log_end = pipe_ends[0];
 		start_state.log = pipe_ends[1];
 	} else {
@@ -149,12 +144,19 @@ static void
 start(enum part part, char *const *argv, const struct plug *plugs,
     size_t plug_count, uid_t uid, gid_t gid)
 {
-	pid_t pid = fork();
+	pid_t pid;
 
+	/* what we pass on must not end qmail-send before it listens: it gets
+	   them held back, and releases them */
+	if (part == PART_SEND && sig_hold() == -1)
+		die_sys("cannot hold signals");
+	pid = fork();
 	if (pid == -1)
 		die_sys("cannot fork"); /* the others see the end of theirs */
 	if (pid != 0) {
 		start_state.pids[part] = pid;
+		if (part == PART_SEND && sig_release() == -1)
+			die_sys("cannot release signals");
 		return;
 	}
 	restore_signals();

@@ -272,7 +272,9 @@ class Sender:
 
     # ---- the process ----
 
-    def start(self, hello=True, limits=(120, 120)):
+    def start(self, hello=True, limits=(120, 120), held=()):
+        """held: signals that came before it could listen, held back as
+        qmail-start does."""
         local, local_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         remote, remote_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         lifeline_end, self.lifeline = os.pipe()
@@ -290,6 +292,9 @@ class Sender:
                 for to, fd in enumerate(high):
                     os.dup2(fd, to, inheritable=True)
                 os.closerange(5, 4096)
+                signal.pthread_sigmask(signal.SIG_BLOCK, held)
+                for number in held:
+                    os.kill(os.getpid(), number)
                 os.execve(program, ["qmail-send"], env)
             finally:
                 os._exit(99)

@@ -271,6 +271,29 @@ def test_concurrency_holds_jobs_back(make_sender):
     assert sender.remote.job().recipients == [b"a@h2.example"]
 
 
+def test_signals_of_before_the_start_count(make_sender):
+    """HUP and ALRM that qmail-start held back do what they always do."""
+    sender = make_sender()
+    old = sender.put(["a@local.example"], age=7 * 3600)
+    sender.start(held=(signal.SIGHUP, signal.SIGALRM))
+    # without ALRM it would be due many minutes later
+    job = sender.local.job()
+    assert job.id == old
+    sender.local.result(job)
+    sender.wait_log("end msg")
+    sender.kill(signal.SIGTERM)
+    assert sender.wait_exit() == 0
+
+
+def test_term_of_before_the_start_ends_it(make_sender):
+    sender = make_sender()
+    sender.start(hello=False, held=(signal.SIGTERM,))
+    sender.local.hello()
+    sender.remote.hello()
+    assert sender.wait_exit() == 0
+    assert sender.log()[-1] == "status: exiting"
+
+
 def test_spawn_limit_cuts_concurrency(make_sender):
     sender = make_sender().start(limits=(3, 5))
     assert sender.log() == ["status: local 0/3 remote 0/5"]

@@ -36,6 +36,15 @@ def note(text):
         json.dump(seen, f)
     os.rename(f"{home}/seen/{name}.{text}.new", f"{home}/seen/{name}.{text}")
 
+HELD = (signal.SIGHUP, signal.SIGALRM, signal.SIGTERM, signal.SIGINT)
+blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+seen["blocked"] = [n.name for n in HELD if n in blocked]
+if name == "qmail-send" and os.path.exists(home + "/slow"):
+    note("begun")
+    pending = set()
+    while pending < {signal.SIGHUP, signal.SIGALRM}:
+        pending = signal.sigpending()
+    note("hit")
 if name == "qmail-send":
     waker, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -44,6 +53,7 @@ if name == "qmail-send":
     signal.set_wakeup_fd(writer)
     os.write(0, b"hello from qmail-send\n")
     note("up")
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
     while True:
         ready = select.select([waker, 1, 3, 4], [], [])[0]
         if 4 in ready:
@@ -159,6 +169,23 @@ def test_signals_are_passed_on(parts, sent, arrives):
     parts.process.send_signal(sent)
     parts.seen("qmail-send", arrives)
     assert parts.process.poll() is None
+
+
+def test_signals_wait_until_qmail_send_listens(parts):
+    """A HUP right after the start must not end what is just starting."""
+    (parts.home / "slow").touch()
+    parts.start()
+    assert parts.seen("qmail-send", "begun")["blocked"] == [
+        "SIGHUP", "SIGALRM", "SIGTERM", "SIGINT"]
+    for name in ALL[:2]:
+        assert parts.seen(name)["blocked"] == []
+    parts.process.send_signal(signal.SIGHUP)
+    parts.process.send_signal(signal.SIGALRM)
+    parts.seen("qmail-send", "hit")
+    parts.seen("qmail-send", "SIGHUP")
+    parts.seen("qmail-send", "SIGALRM")
+    assert parts.process.poll() is None
+    assert len(signal.pthread_sigmask(signal.SIG_BLOCK, [])) == 0
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
