@@ -319,6 +319,11 @@ try_now(struct control_door *door, struct control_peer *peer, struct span list)
 		control_peer_error(peer, "qmail-send is not running");
 		return;
 	}
+	/* it would not understand it before it has its H */
+	if (subscriber->state == PEER_ASKING) {
+		control_peer_error(peer, "qmail-send is just starting");
+		return;
+	}
 	str_clear(&door->packet);
 	netstring_append(&door->packet, SPAN_LITERAL("T"));
 	while (netstring_take(&list, &text) == 0) {

@@ -1,6 +1,7 @@
 """qmail-queued and qmail-send: subscription, news, marks, retirement, slow readers."""
 
 import os
+import signal
 import socket
 
 import pytest
@@ -35,6 +36,28 @@ def test_a_second_subscriber_is_refused_until_the_first_is_gone(home):
         third.send(b"S")
         return third.receive()[:1] == [b"H"]
     wait_until(try_again, what="the next subscription")
+
+
+def test_try_now_waits_for_a_qmail_send_that_is_ready(home):
+    """Before its H qmail-send would not understand it: so nobody is told that it was done."""
+    home.start_queued()
+    ident = submit(home, b"x\n")
+    os.kill(home.daemons["queued"].pid, signal.SIGSTOP)
+    try:
+        control = Control(home, subscribe=False)
+        control.send(b"S")
+        early = [Control(home, subscribe=False) for _ in range(2)]
+        early[0].send(b"T")
+        early[1].send(b"T", b"%d" % ident)
+    finally:
+        os.kill(home.daemons["queued"].pid, signal.SIGCONT)
+    for one in early:
+        assert one.receive() == [b"E", b"qmail-send is just starting"]
+    assert control.receive() == [b"H", b"%d" % (ident + 1)]
+    for one in early:
+        one.send(b"T", b"%d" % ident)
+        assert one.receive() == [b"K", b"K", b"1"]
+        assert control.receive() == [b"T", b"%d" % ident]
 
 
 def test_marks_and_texts(home):
