@@ -4,7 +4,7 @@
  *          strangers wrote
  * Trusts:  control/, users/
  * Reads:   control/, users/, alias/, queue/, the homes of users
- * Writes:  fd 1; connects to run/submit.sock, without a word
+ * Writes:  fd 1, run/control.sock; connects to run/submit.sock, without a word
  * Exit:    0 nothing found; 1 findings; 100 wrong usage; 111 something could
  *          not be looked at
  */

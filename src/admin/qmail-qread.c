@@ -3,7 +3,7 @@
  * Runs as: the caller, root or someone of the group qmail; root becomes the
  *          owner of queue/
  * Trusts:  control/
- * Reads:   control/, queue/    Writes: fd 1
+ * Reads:   control/, queue/    Writes: fd 1, run/control.sock
  * Exit:    0 done; 100 wrong usage; 111 something cannot be read
  */
 #include <errno.h>

@@ -3,7 +3,7 @@
  * Runs as: the caller, root or someone of the group qmail; root becomes the
  *          owner of queue/
  * Trusts:  nothing
- * Reads:   queue/              Writes: fd 1
+ * Reads:   queue/              Writes: fd 1, run/control.sock
  * Exit:    0 done; 100 wrong usage; 111 the queue cannot be read
  */
 #include <signal.h>

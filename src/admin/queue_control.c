@@ -9,8 +9,9 @@
 #include "base/mem.h"
 #include "mail/netstring.h"
 
-int
-queue_control_open(struct queue_control *control)
+/* Without patience, a daemon that does not take connections is none. */
+static int
+connect_to(struct queue_control *control, bool patient)
 {
 	struct sockaddr_un to = {
 	    .sun_family = AF_UNIX, .sun_path = "run/control.sock"};
@@ -18,12 +19,19 @@ queue_control_open(struct queue_control *control)
 	control->buffer = NULL;
 	control->fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	if (control->fd == -1 || fd_cloexec(control->fd) == -1 ||
+	    (!patient && fd_nonblock(control->fd) == -1) ||
 	    connect(control->fd, (struct sockaddr *)&to, sizeof(to)) == -1) {
 		queue_control_close(control);
 		return -1;
 	}
 	control->buffer = mem_alloc(FD_PACKET_MAX, 1);
 	return 0;
+}
+
+int
+queue_control_open(struct queue_control *control)
+{
+	return connect_to(control, true);
 }
 
 void
@@ -51,13 +59,14 @@ send_request(struct queue_control *control, char letter, struct span list)
 
 /* The next packet, without its letter. */
 static int
-receive(struct queue_control *control, char *letter, struct span *rest)
+receive(
+    struct queue_control *control, int wait_ms, char *letter, struct span *rest)
 {
 	int passed, ready;
 	struct span kind;
 	ssize_t got;
 
-	ready = fd_wait_readable(control->fd, QUEUE_CONTROL_WAIT_MS);
+	ready = fd_wait_readable(control->fd, wait_ms);
 	if (ready != 1) {
 		if (ready == 0)
 			errno = ETIMEDOUT;
@@ -105,7 +114,7 @@ queue_control_ask(struct queue_control *control, char letter, struct span list,
 	struct span rest;
 
 	if (send_request(control, letter, list) == -1 ||
-	    receive(control, &letter, &rest) == -1)
+	    receive(control, QUEUE_CONTROL_WAIT_MS, &letter, &rest) == -1)
 		return -1;
 	return understand(letter, rest, answer);
 }
@@ -121,7 +130,8 @@ queue_control_list(struct queue_control *control, struct order_set *orders)
 	if (send_request(control, 'Q', (struct span){"", 0}) == -1)
 		return -1;
 	for (;;) {
-		if (receive(control, &letter, &rest) == -1)
+		if (receive(control, QUEUE_CONTROL_WAIT_MS, &letter, &rest) ==
+		    -1)
 			return -1;
 		if (letter != 'O')
 			return understand(letter, rest, &answer);
@@ -134,4 +144,19 @@ queue_control_list(struct queue_control *control, struct order_set *orders)
 				return -1;
 		}
 	}
+}
+
+void
+queue_control_settle(void)
+{
+	struct queue_control control;
+	struct span rest;
+	char letter;
+
+	if (connect_to(&control, false) == -1)
+		return;
+	if (send_request(&control, 'B', SPAN_LITERAL("1:0,")) == 0)
+		(void)!receive(
+		    &control, QUEUE_CONTROL_SETTLE_MS, &letter, &rest);
+	queue_control_close(&control);
 }

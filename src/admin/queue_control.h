@@ -12,8 +12,9 @@
 #include "mail/order_set.h"
 
 enum {
-	QUEUE_CONTROL_WAIT_MS = 60 * 1000, /* for an answer */
-	QUEUE_CONTROL_LIST_MAX = 60000,    /* bytes of a request's list */
+	QUEUE_CONTROL_WAIT_MS = 60 * 1000,   /* for an answer */
+	QUEUE_CONTROL_SETTLE_MS = 10 * 1000, /* for the files to be there */
+	QUEUE_CONTROL_LIST_MAX = 60000,      /* bytes of a request's list */
 };
 
 struct queue_control {
@@ -40,6 +41,12 @@ MUST_USE int queue_control_ask(struct queue_control *control, char letter,
 /* Adds all orders that stand. 0, or -1 with errno. */
 MUST_USE int queue_control_list(
     struct queue_control *control, struct order_set *orders);
+/*
+ * Waits until qmail-queued has written the files of all that it has accepted,
+ * as it does a little later if nobody asks. Where it does not run, does not let
+ * this user in or takes too long, the files are as they are.
+ */
+void queue_control_settle(void);
 void queue_control_close(struct queue_control *control);
 
 #endif

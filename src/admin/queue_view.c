@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "admin/queue_control.h"
 #include "base/dir.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -33,6 +34,7 @@ queue_view_open(void)
 		fd_close(fd);
 		return -1;
 	}
+	queue_control_settle(); /* as the owner, whom qmail-queued lets in */
 	return fd;
 }
 

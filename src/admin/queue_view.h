@@ -23,8 +23,9 @@ enum {
 
 /*
  * Opens queue/ of the current directory. A process of root becomes the owner
- * of queue/ for good, before it sees anything that strangers wrote. Returns a
- * descriptor, or -1 with errno.
+ * of queue/ for good, before it sees anything that strangers wrote. Waits a
+ * while for the files of what was just accepted. Returns a descriptor, or -1
+ * with errno.
  */
 MUST_USE int queue_view_open(void);
 /*

@@ -1,11 +1,15 @@
 """qmail-qread and qmail-qstat on the queue of a running instance."""
 
+import contextlib
 import os
 import re
+import socket
 import subprocess
+import threading
 
 import lib
 import pytest
+import queue_lab
 
 HEAD = r"\d{1,2} [A-Z][a-z]{2} 20\d\d \d\d:\d\d:\d\d GMT  #(\d+)  (\d+)  <(.*)> "
 
@@ -168,3 +172,105 @@ def test_as_mailq(queued):
     submit(queued, "s@x.example", ["a@test.example"])
     done = queued.run("sendmail", "-bp")
     assert done.returncode == 0 and b"\tlocal\ta@test.example\n" in done.stdout
+
+
+# ---- what was just accepted ----------------------------------------------------
+
+class LazyQueued(threading.Thread):
+    """In qmail-queued's place: has accepted messages of which the files come when somebody asks
+    for a barrier. What it was asked is in asked."""
+
+    def __init__(self, home, files):
+        super().__init__(daemon=True)
+        self.files, self.asked = files, []
+        self.path = home.home / "run/control.sock"
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener.bind(str(self.path))
+        lib.give(self.path)
+        self.listener.listen(5)
+        self.start()
+
+    def run(self):
+        while True:
+            peer = self.listener.accept()[0]
+            while packet := peer.recv(1 << 17):
+                fields = queue_lab.take_netstrings(packet)
+                if fields[0] == b"end":
+                    return
+                self.asked.append(fields[0])
+                if fields[0] == b"B":
+                    for away, at in self.files:
+                        away.rename(at)
+                    self.files = []
+                    peer.send(packet)
+                if fields[0] == b"Q":
+                    peer.send(b"1:K,0:,1:1,")
+                if fields[0] == b"T":
+                    peer.send(b"1:K,%d:%s,1:1," % (len(fields) - 1, b"K" * (len(fields) - 1)))
+            peer.close()
+
+    def end(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.connect(str(self.path))
+            s.send(b"3:end,")
+            self.join()
+        self.listener.close()
+        self.path.unlink()
+
+
+@pytest.fixture
+def lazy(queued):
+    submit(queued, "s@x.example", ["a@far.example"])
+    (number,) = queued.queue_ids()
+    queued.daemons["queued"].end()
+    files = [queued.home / f"queue/{kind}/{number % 32}/{number}" for kind in ("mess", "env")]
+    for path in files:
+        path.rename(queued.base / path.parts[-3])
+    made = LazyQueued(queued, [(queued.base / path.parts[-3], path) for path in files])
+    yield queued, made, number
+    made.end()
+
+
+@pytest.mark.parametrize("args, shows", [
+    (["qmail-qread"], "\tremote\ta@far.example\n"),
+    (["qmail-qstat"], "messages in queue: 1\n"),
+    (["qmail-qtool", "list"], "a@far.example"),
+    (["qmail-qtool", "show", "ID"], "a@far.example"),
+    (["qmail-qtool", "force", "domain", "far.example"], "")])
+def test_files_of_what_was_just_accepted_are_waited_for(lazy, args, shows):
+    home, queued, number = lazy
+    done = home.run(*[str(number) if a == "ID" else a for a in args])
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert shows in done.stdout.decode()
+    assert queued.asked[0] == b"B"
+    assert ("force" in args) == (b"T" in queued.asked)
+
+
+def test_qmail_check_asks_for_them_too(lazy):
+    home, queued, _ = lazy
+    home.run("qmail-check")
+    assert queued.asked == [b"B"]
+
+
+def test_who_does_not_take_connections_is_not_waited_for(queued):
+    submit(queued, "s@x.example", ["a@far.example"])
+    queued.daemons["queued"].end()
+    with contextlib.ExitStack() as stack:
+        path = queued.home / "run/control.sock"
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        listener.bind(str(path))
+        lib.give(path)
+        listener.listen(0)
+        for _ in range(5):
+            one = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+            one.setblocking(False)
+            try:
+                one.connect(str(path))
+            except BlockingIOError:
+                break
+        else:
+            pytest.fail("the backlog has no end")
+        assert "a@far.example" in qread(queued)
+        # nor is one that hangs up
+        listener.close()
+        assert "a@far.example" in qread(queued)
