@@ -190,7 +190,8 @@ $(BUILD)/$(1)/fuzz/$(t): tests/fuzz/$(t).c \
 	@mkdir -p $$(@D)
 	@echo '  CC $(1) $$<'
 	@$(2) $(if $(filter clang,$(1)),-fsanitize=fuzzer) $$(TEST_CFLAGS) -o $$@ \
-	    $$(filter %.c %.a,$$^) $(LIBS_$(t))
+	    $$< $(if $(filter san,$(1)),tests/fuzz/replay.c) \
+	    $$(filter %.a,$$^) $(LIBS_$(t))
 )
 endef
 $(eval $(call test_flavour,san,$(SAN_CC)))
