@@ -17,7 +17,7 @@ from pathlib import Path
 
 import lib
 
-TIMEOUT_S = 30
+TIMEOUT_S = lib.TIMEOUT_S
 
 
 def make_crc_table():
@@ -185,16 +185,19 @@ class Job:
 
 
 class Spawn:
-    def __init__(self, sock):
-        self.sock = sock
+    def __init__(self, sock, log):
+        self.sock, self.log = sock, log
         self.sock.setblocking(True)
 
     def hello(self, limit=120, recipients=100):
         self.sock.send(pack("H", limit, recipients))
 
-    def job(self, timeout=TIMEOUT_S):
-        """The next job with its message; None if none comes in time."""
-        if not select.select([self.sock], [], [], timeout)[0]:
+    def job(self, timeout=None):
+        """The next job with its message, which must come; with a timeout,
+        None if none comes in that time."""
+        if not select.select([self.sock], [], [],
+                             TIMEOUT_S if timeout is None else timeout)[0]:
+            assert timeout is not None, f"no job came: {self.log()[-30:]}"
             return None
         packet, control, _, _ = self.sock.recvmsg(1 << 18, 64)
         assert packet, "qmail-send has closed the socket"
@@ -302,7 +305,7 @@ class Sender:
             sock.close()
         os.close(lifeline_end)
         os.close(log)
-        self.local, self.remote = Spawn(local), Spawn(remote)
+        self.local, self.remote = Spawn(local, self.log), Spawn(remote, self.log)
         if hello:
             self.local.hello(limits[0])
             self.remote.hello(limits[1])
@@ -319,19 +322,41 @@ class Sender:
         def ended():
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             return (status,) if pid else None
-        status = lib.wait_until(ended, what="the end of qmail-send")[0]
+        status = lib.wait_until(
+            ended, what=lambda: f"the end of qmail-send: {self.log()[-30:]}")[0]
         self.pid = None
         return os.waitstatus_to_exitcode(status)
 
     def log(self):
-        return (self.home / "log").read_text().splitlines()
+        """The lines that are whole: a reader may see a part of the last one."""
+        return (self.home / "log").read_text().rpartition("\n")[0].splitlines()
 
     def wait_log(self, start, count=1):
         """The first line that starts so, when there are count of them."""
         def found():
             lines = [one for one in self.log() if one.startswith(start)]
             return lines[0] if len(lines) >= count else None
-        return lib.wait_until(found, what=f"{start!r} in {self.log()}")
+        return lib.wait_until(found, what=lambda: f"{start!r} in {self.log()[-30:]}")
+
+    def nudge(self, found):
+        """ALRM until found() is true, which may take some turns: a signal may
+        come before qmail-send knows what waits."""
+        def again():
+            self.kill(signal.SIGALRM)
+            return found()
+        return lib.wait_until(again, what=lambda: f"work after ALRM: {self.log()[-30:]}")
+
+    def wait_reload(self, post, host):
+        """After HUP: posts until mail for host, now local, comes as such. Each
+        job is answered, so that none keeps a slot."""
+        def local_now():
+            post([f"probe@{host}"])
+            job = self.local.job(timeout=0.1)
+            if job is None:
+                return False
+            self.local.result(job)
+            return job.recipients == [f"probe@{host}".encode()]
+        lib.wait_until(local_now, what=lambda: f"{host} to be local: {self.log()[-30:]}")
 
     def bounces(self, count=1):
         """(message, envelope) of what was queued."""
@@ -339,7 +364,8 @@ class Sender:
             paths = sorted((self.home / "bounced").glob("*.env"))
             return (paths,) if len(paths) >= count else None
         return [(p.with_suffix(".mess").read_bytes(), p.read_bytes())
-                for p in lib.wait_until(found, what="a bounce")[0]]
+                for p in lib.wait_until(
+                    found, what=lambda: f"a bounce: {self.log()[-30:]}")[0]]
 
     def close(self):
         self.queued.stopping = True

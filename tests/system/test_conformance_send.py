@@ -86,17 +86,14 @@ def test_hup_rereads_no_other_file(make_sender):
         sender.control(name, "later.example")
     sender.control("locals", "local.example\nnew.example")
     sender.kill(signal.SIGHUP)
-
-    def local():
-        sender.post(["b@new.example"])
-        return sender.local.job(timeout=0.1)
-
-    wait_until(local)
+    sender.wait_reload(sender.post, "new.example")
     sender.post(["x%y@one.example", "x%y@later.example", "z"])
     jobs = {}
     while len(jobs) < 3:  # beside those that came before the signal
         job = sender.remote.job()
-        if job.host != b"new.example":
+        if job.host == b"new.example":
+            sender.remote.result(job)
+        else:
             jobs[job.host] = job
     assert {h: j.recipients for h, j in jobs.items()} == {
         b"y": [b"x@y"], b"later.example": [b"x%y@later.example"],
@@ -222,7 +219,7 @@ def test_status_follows_each_line_of_a_delivery(sender):
     sender.remote.result(first, "K", index=0)
     sender.remote.result(first, "K", index=1)
     sender.remote.result(second, "D", "no\n")
-    sender.wait_log("delivery", 3)
+    sender.wait_log("end msg")
     log = sender.log()
     assert log[0].startswith("status: ")
     for number, line in enumerate(log):
@@ -241,7 +238,7 @@ def test_one_message_with_three_ends(make_sender):
     sender.local.result(local, "K", "")
     sender.remote.result(one, "D", "failing text\n\n\nmore\n")
     sender.remote.result(two, "Z", SORRY)
-    sender.wait_log("delivery 3")
+    sender.wait_log("delivery ", 3)
     assert "delivery 1: success: " in sender.log()
     assert "delivery 2: failure: failing_text///more/" in sender.log()
     assert ("delivery 3: deferral: Sorry,_I_wasn't_able_to_establish_an_SMTP_connection._"
@@ -309,12 +306,11 @@ def test_a_message_whose_files_were_taken_away(sender):
     sender.wait_log("delivery 1: deferral")
 
     def warnings():
-        sender.kill(signal.SIGALRM)
         found = lines(sender, "warning: ")
         return found if len(found) > 1 else None
 
     env = f"env/{ident % 32}/{ident}"
-    assert wait_until(warnings)[:2] == [
+    assert sender.nudge(warnings)[:2] == [
         f"warning: unable to open {env}: No such file or directory; will try again later",
         f"warning: {env} is gone; forgetting the message"]
 

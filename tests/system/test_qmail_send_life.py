@@ -185,13 +185,8 @@ def test_too_old_message_fails_instead_of_being_deferred(make_sender):
     sender.control("queuelifetime", "1000")
     sender.put(["a@h.example"], age=2000)
     sender.start()
-    sender.kill(signal.SIGALRM)
-
-    def job():
-        sender.kill(signal.SIGALRM)
-        return sender.remote.job(timeout=0.1)
-
-    sender.remote.result(lib.wait_until(job), "Z", "later\n")
+    job = sender.nudge(lambda: sender.remote.job(timeout=0.1))
+    sender.remote.result(job, "Z", "later\n")
     (text, _), = sender.bounces()
     assert b"<a@h.example>:\nlater\nThis message has been in the queue too long" in text
     assert sender.wait_log("delivery 1: failure: later/This_message")
@@ -212,22 +207,18 @@ def test_hup_rereads_locals_and_virtualdomains(sender):
     job = sender.remote.job()
     sender.control("locals", "local.example\nnew.example")
     sender.kill(signal.SIGHUP)
-
-    def local_again():
-        sender.post(["b@new.example"])
-        return sender.local.job(timeout=0.1)
-
-    lib.wait_until(local_again)
+    sender.wait_reload(sender.post, "new.example")
     # what was deferred as remote goes to the local channel now
     sender.remote.result(job, "Z", "later\n")
     sender.wait_log("delivery 1: deferral")
 
     def first_again():
-        sender.kill(signal.SIGALRM)
         found = sender.local.job(timeout=0.1)
+        if found:
+            sender.local.result(found)
         return found and found.recipients == [b"a@new.example"]
 
-    lib.wait_until(first_again)
+    sender.nudge(first_again)
 
 
 def test_hup_makes_nobody_be_tried_twice_at_a_time(sender):
@@ -238,24 +229,20 @@ def test_hup_makes_nobody_be_tried_twice_at_a_time(sender):
     sender.wait_log("delivery ")
     sender.control("locals", "local.example\nnew.example")
     sender.kill(signal.SIGHUP)
-
-    def others():
-        sender.post(["b@new.example"])
-        job = sender.local.job(timeout=0.1)
-        return job and job.recipients == [b"b@new.example"]
-
-    lib.wait_until(others)
+    sender.wait_reload(sender.post, "new.example")
     sender.kill(signal.SIGALRM)
     while job := sender.local.job(timeout=0.3):
         assert job.id != ident, job.recipients
+        sender.local.result(job)
     sender.remote.result(remote, "K")
 
     def again():
-        sender.kill(signal.SIGALRM)
         job = sender.local.job(timeout=0.1)
+        if job and job.id != ident:
+            sender.local.result(job)
         return job and job.id == ident and job
 
-    assert lib.wait_until(again).recipients == [b"c@local.example"]
+    assert sender.nudge(again).recipients == [b"c@local.example"]
 
 
 def test_concurrency_holds_jobs_back(make_sender):
@@ -266,7 +253,7 @@ def test_concurrency_holds_jobs_back(make_sender):
         sender.post([f"a@h{n}.example"])
     jobs = [sender.remote.job(), sender.remote.job()]
     assert sender.remote.job(timeout=0.2) is None
-    assert "status: local 0/10 remote 2/2" in sender.log()
+    sender.wait_log("status: local 0/10 remote 2/2")
     sender.remote.result(jobs[1])
     assert sender.remote.job().recipients == [b"a@h2.example"]
 
@@ -408,8 +395,8 @@ def test_old_message_waits_for_its_time_after_a_restart(make_sender):
     sender.put(["a@h.example"], age=500)
     sender.start()
     assert sender.remote.job(timeout=0.3) is None
-    sender.kill(signal.SIGALRM)
-    assert sender.remote.job().recipients == [b"a@h.example"]
+    job = sender.nudge(lambda: sender.remote.job(timeout=0.2))
+    assert job.recipients == [b"a@h.example"]
 
 
 def test_birth_in_the_future_stalls_nothing(sender):
@@ -539,9 +526,9 @@ def test_second_sender_is_refused(make_sender):
 
 
 def test_garbage_from_the_queue_is_a_lost_connection(sender):
+    ident = sender.put(["a@h.example"])  # the next connection tells of it
     sender.queued.notice("Y", "1")
     sender.wait_log("warning: no connection to qmail-queued")
-    ident = sender.put(["a@h.example"])
     assert sender.remote.job().id == ident
 
 
@@ -560,9 +547,5 @@ def test_late_acknowledgement_delays_the_next_attempt(sender):
     with sender.queued.lock:
         sender.queued.answer = True
     sender.queued.listen()
-
-    def again():
-        sender.kill(signal.SIGALRM)
-        return sender.remote.job(timeout=0.2)
-
-    assert lib.wait_until(again).recipients == [b"b@h.example"]
+    job = sender.nudge(lambda: sender.remote.job(timeout=0.2))
+    assert job.recipients == [b"b@h.example"]
