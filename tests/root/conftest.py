@@ -101,7 +101,7 @@ def installation():
             os.chown(path, who.pw_uid, who.pw_gid)
         (it.home / "control/defaultdelivery").write_text("./Maildir/\n")
         it.user_home = user_home
-        it.ports = {p: lib.free_port() for p in
+        it.ports = {p: lib.low_port() for p in
                     ("smtp", "submission", "pop3", "qmtp", "qmqp")}
         it.smtp_port, it.pop3_port = it.ports["smtp"], it.ports["pop3"]
         it.conf = sh(it.bin / "qmail-conf", "system", "--host", "root.example",

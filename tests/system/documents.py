@@ -16,8 +16,8 @@ Comments of their own line are steps that a reader does not see:
                           for joe
     <!-- do: COMMAND -->  a command of the shell that must succeed
     <!-- expect: COMMAND -->
-                          one that must succeed within some seconds (mail takes
-                          its time): it is tried again until it does
+                          one that must succeed some time (mail takes its time):
+                          it is tried again until it does
 
 Steps belong to the block before them: they are left out where that is not run.
 A section is what stands under one heading; each has an instance of its own.
@@ -140,7 +140,7 @@ class Runner:
             last[:] = [self.shell(script)]
             return last[0].returncode == 0
         try:
-            lib.wait_until(succeeds, timeout=20, what=script)
+            lib.wait_until(succeeds, timeout=2 * lib.TIMEOUT_S, what=script)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{last[0].stdout.decode()}") from None
 
@@ -178,7 +178,7 @@ class Runner:
         for run in (self.home.home / "service").glob("*/run"):
             text = run.read_text()
             text = re.sub(r"(?m)^(    .*127\.0\.0\.1) \d+ ",
-                          lambda m: f"{m[1]} {lib.free_port()} ", text)
+                          lambda m: f"{m[1]} {lib.low_port()} ", text)
             self.home.write(run.relative_to(self.home.home), text, 0o755)
         self.has_services = True
         self.home.spawn("svscan", "svscan", self.home.home / "service")

@@ -41,7 +41,8 @@ HANG = object()  # a reply of SmtpSink: say nothing until the peer gives up
 # ---- waiting ----------------------------------------------------------------
 
 def wait_until(condition, timeout=TIMEOUT_S, what="the condition"):
-    """Polls until condition() is true and returns what it returned."""
+    """Polls until condition() is true and returns what it returned. what says
+    what was waited for: a text, or a function that tells the state at the end."""
     deadline = time.monotonic() + timeout
     pause = 0.002
     while True:
@@ -49,21 +50,53 @@ def wait_until(condition, timeout=TIMEOUT_S, what="the condition"):
         if value:
             return value
         if time.monotonic() > deadline:
+            what = what() if callable(what) else what
             raise AssertionError(f"waited {timeout} s for {what}")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
 
 
-def free_port():
-    """A TCP port that was free a moment ago (prefer servers on port 0)."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+_ports = {"next": None, "closed": []}
+
+
+def low_port():
+    """A free TCP port for a server that must be told a number (prefer port 0).
+    It is below those that the kernel hands out, so that nobody gets it between
+    now and then: not by port 0, nor as the near end of a connection. Each
+    worker has its own thousand, and gives none twice."""
+    worker = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0)
+    first = 12000 + worker % 20 * 1000
+    if _ports["next"] is None:
+        _ports["next"] = secrets.randbelow(1000)
+    for _ in range(1000):
+        port = first + _ports["next"] % 1000
+        _ports["next"] += 1
+        with contextlib.suppress(OSError), socket.socket() as s:
+            s.bind(("0.0.0.0", port))
+            return port
+    raise AssertionError(f"no port is free from {first} on")
+
+
+def closed_port():
+    """A port at which connections are refused: it is taken, until this process
+    ends, by a socket that does not listen."""
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    _ports["closed"].append(taken)
+    return taken.getsockname()[1]
+
+
+def wait_connection(port):
+    """A connection to a server that may be just about to listen."""
+    def connect():
+        with contextlib.suppress(ConnectionRefusedError):
+            return socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
+    return wait_until(connect, what=f"a server at port {port}")
 
 
 def answer(port, text=b"", end=b"\n"):
     """What a server says, up to end, after text; b"" if it drops us."""
-    with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as s:
+    with wait_connection(port) as s:
         s.settimeout(TIMEOUT_S)
         s.sendall(text)
         got = b""
@@ -227,7 +260,7 @@ class Daemon:
     def is_running(self):
         return self.process.poll() is None
 
-    def end(self, sig=signal.SIGTERM, timeout=20):
+    def end(self, sig=signal.SIGTERM, timeout=TIMEOUT_S):
         """Sends sig, waits, kills at last. Returns the exit status."""
         if self.is_running():
             self.process.send_signal(sig)
@@ -530,6 +563,28 @@ class Instance:
                 os.kill(pid, sig)
         return pids
 
+    def signal_send(self, sig):
+        """A signal to qmail-send itself: it has it when this returns, and sees
+        it before whatever comes later. By way of qmail-start it may come after."""
+        wait_until(lambda: self.kill("qmail-send", sig), what="a qmail-send")
+
+    def flush(self, until, timeout=2 * TIMEOUT_S, what="the end of the retries"):
+        """Has everything tried again until until() is true, and returns that: a
+        nudge may come before qmail-send knows what waits, so that one is no more
+        than a start."""
+        def again():
+            found = until()
+            if not found:
+                self.kill("qmail-send", signal.SIGALRM)
+                time.sleep(0.1)  # between two nudges
+            return found
+        return wait_until(again, timeout, lambda: (
+            f"{what}; the log ends with:\n{self.log()[-1500:]}"))
+
+    def flush_empty(self, timeout=5 * TIMEOUT_S):
+        """Has everything tried again until the queue is empty."""
+        self.flush(lambda: not self.queue_ids(), timeout, "an empty queue")
+
     def wait_gone(self, name, timeout=TIMEOUT_S):
         """Waits until a daemon, or every process of a program, has ended."""
         if name in self.daemons:
@@ -541,7 +596,7 @@ class Instance:
         self.daemons[name].end(sig)
         {"queued": self.start_queued, "send": self.start_send}[name](**more)
 
-    def stop(self, timeout=20):
+    def stop(self, timeout=TIMEOUT_S):
         """Ends everything in good order. Returns {pid: name} of what was still
         there afterwards (and has been killed); a clean stop returns {}."""
         order = [n for n in self.daemons if n not in ("send", "queued")]
@@ -553,7 +608,7 @@ class Instance:
         self.daemons.clear()
         self._smtp_port = self._pop3_port = None
         with contextlib.suppress(AssertionError):
-            wait_until(lambda: not self.processes(), 10)
+            wait_until(lambda: not self.processes())
         left = self.processes()
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
@@ -575,13 +630,16 @@ class Instance:
         return {p.stem: self.log(p.stem) for p in sorted(self.logs.glob("*.log"))}
 
     def wait_log(self, pattern, name="send", count=1, timeout=TIMEOUT_S):
-        """Waits until pattern was found count times; returns the last match."""
+        """Waits until pattern was found count times in whole lines (a reader
+        may see a part of the last one); returns the last match."""
         compiled = re.compile(pattern, re.MULTILINE)
 
         def found():
-            matches = list(compiled.finditer(self.log(name)))
+            matches = list(compiled.finditer(self.log(name).rpartition("\n")[0]))
             return matches[-1] if len(matches) >= count else None
-        return wait_until(found, timeout, f"{pattern!r} in the log of {name}")
+        return wait_until(found, timeout, lambda: (
+            f"{pattern!r}, {count} times, in the log of {name}, which ends with:\n"
+            + self.log(name)[-1500:]))
 
     def maildir(self, user="test"):
         """The messages of new/, oldest first, as paths."""
@@ -591,8 +649,9 @@ class Instance:
     def wait_maildir(self, user="test", count=1, timeout=TIMEOUT_S):
         """Waits for count messages in the user's Maildir; their paths."""
         new = self.user_home(user) / "Maildir/new"
-        wait_until(lambda: len(os.listdir(new)) >= count, timeout,
-                   f"{count} messages for {user}")
+        wait_until(lambda: len(os.listdir(new)) >= count, timeout, lambda: (
+            f"{count} messages for {user}, who has {len(os.listdir(new))}; "
+            f"the log ends with:\n{self.log()[-1500:]}"))
         return self.maildir(user)
 
     def queue_ids(self):
@@ -601,7 +660,9 @@ class Instance:
 
     def wait_empty(self, timeout=TIMEOUT_S):
         """Waits until no message is in the queue."""
-        wait_until(lambda: not self.queue_ids(), timeout, "an empty queue")
+        wait_until(lambda: not self.queue_ids(), timeout, lambda: (
+            f"an empty queue; it has {self.queue_ids()[:20]}; the log ends with:\n"
+            + self.log()[-1500:]))
 
     def route_to(self, sink, domain=""):
         """Sends mail for domain (default: all) to an SmtpSink."""
@@ -688,16 +749,16 @@ class SmtpSink:
         return self.DEFAULTS.get(what, "502 unknown") if reply is None else reply
 
     def _answer(self, client, what, argument=b""):
-        """True if the session goes on; the reply's first digit is kept."""
-        reply = self._reply_for(what, argument)
+        """The reply's first digit; False if the session does not go on."""
+        return self._say(client, self._reply_for(what, argument))
+
+    def _say(self, client, reply):
         if reply is HANG:
             self.ended.wait(3600)
             return False
         if reply is DROP:
             return False
-        self.digit = reply[:1]
         client.sendall(reply.encode("latin-1") + b"\r\n")
-        self._last = reply
         return reply[:1]
 
     def _serve(self, client):
@@ -745,7 +806,9 @@ class SmtpSink:
             data += line[1:] if line.startswith(b".") else line
         if now is not None:
             now.data = bytes(data)
-        digit = self._answer(client, "body", bytes(data))
+        # written down first: who has seen the answer may look here at once
+        reply = self._reply_for("body", bytes(data))
         if now is not None:
-            (self.transactions if digit == "2" else self.refused).append(now)
-        return bool(digit)
+            good = reply not in (HANG, DROP) and reply[:1] == "2"
+            (self.transactions if good else self.refused).append(now)
+        return bool(self._say(client, reply))

@@ -4,6 +4,7 @@ They speak the formats of doc/ARCHITECTURE.md by themselves, so that an error of
 the programs' own library cannot hide behind itself.
 """
 
+import contextlib
 import os
 import re
 import socket
@@ -220,7 +221,7 @@ def epochs(home):
     for path in (home.home / "queue/journal").iterdir():
         if not path.name.isdigit():
             continue
-        with open(path, "rb") as f:
+        with contextlib.suppress(FileNotFoundError), open(path, "rb") as f:
             found.append(int.from_bytes(f.read(24)[16:24], "little"))
     return sorted(found)
 

@@ -35,7 +35,7 @@ def command():
     return None, "this user may not make a network namespace"
 
 
-def run(scenario, timeout=60):
+def run(scenario, timeout=300):
     argv, why = command()
     assert argv, why
     done = subprocess.run([*argv, sys.executable, __file__],

@@ -73,9 +73,11 @@ def wait_asleep(home, program):
 class Conversation:
     """A program with a socket as its descriptors 0 and 1, and a log file."""
 
-    def __init__(self, home, *argv, env=None, timeout=lib.TIMEOUT_S, **more):
+    def __init__(self, home, *argv, env=None, timeout=lib.TIMEOUT_S, first=b"", **more):
+        """first is there before the program starts."""
         self.socket, theirs = socket.socketpair()
         self.socket.settimeout(timeout)
+        self.socket.sendall(first)
         self.err = tempfile.TemporaryFile()
         self.buffer = b""
         argv = [str(home.bin / argv[0]), *(str(a) for a in argv[1:])]

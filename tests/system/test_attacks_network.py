@@ -57,7 +57,9 @@ def test_idle_sessions_leave_room_for_honest_clients(instance):
         for _ in range(10):
             instance.send_smtp(to=["test"], port=port)
         instance.wait_maildir("test", 10)
-        assert len(instance.pids("qmail-smtpd")) >= IDLE
+        # the last may have been no more than a fork of tcpserver yet
+        lib.wait_until(lambda: len(instance.pids("qmail-smtpd")) >= IDLE,
+                       what="all of them")
     lib.wait_until(lambda: not instance.pids("qmail-smtpd"), what="their end")
     assert len(instance.maildir("test")) == 10
 
@@ -251,7 +253,7 @@ def test_an_endless_header_goes_all_the_way(instance):
     assert sizes[0] > len(header)
     if not is_sanitized(instance):
         for pid, name in instance.processes().items():
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, TypeError):  # one that ends has none
                 assert peak_kb(pid) < 24 * 1024, name
 
 
@@ -315,7 +317,7 @@ def conclusion(path, lie):
     home, server = Home(path), Liar(lie)
     home.env["DNSCACHEIP"] = server.address
     try:
-        return home.send(timeout=90)
+        return home.send(timeout=300)
     finally:
         server.close()
 

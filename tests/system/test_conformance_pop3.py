@@ -11,6 +11,8 @@ import pytest
 from servers import Conversation, wait_asleep
 from test_qmail_pop3d_sessions import Maildir, multi
 
+# a wait of as much, or of what some seconds of a slow machine leave of it
+NEAR_1200_S = r"fd=0, events=POLLIN\}\], 1, 1(19\d|200)\d{3}\)"
 needs_strace = pytest.mark.skipif(
     not shutil.which("strace"), reason="strace is not installed")
 
@@ -108,7 +110,7 @@ def test_time_that_a_client_has(talk, home):
     wait_asleep(home, "qmail-popup")
     assert one.ask("QUIT") == "+OK "
     assert one.end() == 1
-    assert re.search(r"fd=0, events=POLLIN\}\], 1, 1(199|200)\d{3}\)", calls.read_text())
+    assert re.search(NEAR_1200_S, calls.read_text())
 
 
 # ---- the checkpassword interface -------------------------------------------------
@@ -227,7 +229,7 @@ def test_time_that_a_session_has(talk, maildir, home):
                        home.bin / "qmail-pop3d", maildir.path))
     wait_asleep(home, "qmail-pop3d")
     assert one.end() == 0
-    assert re.search(r"fd=0, events=POLLIN\}\], 1, 1(199|200)\d{3}\)", calls.read_text())
+    assert re.search(NEAR_1200_S, calls.read_text())
 
 
 def test_uid_0_is_refused(home, maildir):

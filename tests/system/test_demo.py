@@ -12,8 +12,8 @@ import pytest
 def demo():
     base = lib.work_dir()
     env = {**os.environ, "BIN": str(lib.bin_dir()), "DEMO_DIR": str(base / "demo"),
-           "DEMO_SMTP_PORT": str(lib.free_port()),
-           "DEMO_POP3_PORT": str(lib.free_port()),
+           "DEMO_SMTP_PORT": str(lib.low_port()),
+           "DEMO_POP3_PORT": str(lib.low_port()),
            "DEMO_USER": lib.ordinary_user().pw_name}
 
     def run(what, **more):
@@ -38,7 +38,7 @@ def test_both_messages_come_through_and_all_of_it_twice(demo):
     for _ in range(2):
         done = demo("stop")
         assert done.returncode == 0, done.stdout + done.stderr
-        assert not lib.processes_of(demo.dir)
+        lib.wait_until(lambda: not lib.processes_of(demo.dir), what="the end of all")
     assert demo("start").returncode == 0, "it can be started again"
 
 
@@ -56,7 +56,7 @@ def test_a_busy_port_is_a_clear_error(demo):
 def test_other_ports_for_an_existing_demo_are_a_clear_error(demo):
     assert demo("start").returncode == 0
     assert demo("stop").returncode == 0
-    done = demo("start", DEMO_SMTP_PORT=str(lib.free_port()))
+    done = demo("start", DEMO_SMTP_PORT=str(lib.low_port()))
     assert done.returncode == 1 and "was made for the ports" in done.stderr
 
 

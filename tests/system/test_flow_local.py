@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 
 import lib
 import pytest
@@ -32,13 +31,13 @@ def payload(path):
 def open_mailbox(instance, count=1):
     """A POP3 session that shows count messages: one that arrived in this very
     second is not shown yet."""
-    for _ in range(100):
+    def look():
         pop = instance.pop3()
         if pop.stat()[0] == count:
             return pop
         pop.quit()
-        time.sleep(0.1)  # between two looks
-    raise AssertionError(f"no {count} messages by POP3")
+        return None
+    return lib.wait_until(look, what=f"{count} messages by POP3")
 
 
 @pytest.mark.parametrize("what", sorted(ODD_BODIES))
@@ -163,7 +162,7 @@ def test_each_line_type(instance):
 def test_default_and_virtual_domain(instance):
     instance.dotqmail("v-default", "|echo \"$EXT $DEFAULT $LOCAL $HOST $RECIPIENT\" >seen\n")
     instance.write_control("virtualdomains", "virtual.example:test-v\n")
-    instance.kill("send", lib.signal.SIGHUP)
+    instance.signal_send(lib.signal.SIGHUP)
     instance.write_control("rcpthosts", f"{instance.host}\nvirtual.example\n")
     instance.send_smtp(to="Some.One@virtual.example")
     instance.wait_log(r"delivery \d+: success")
@@ -270,8 +269,7 @@ def test_deferral_then_success(instance):
     instance.send_smtp(to="test-wait")
     instance.wait_log(r"deferral: not_yet/")
     marker.touch()
-    instance.kill("send", lib.signal.SIGALRM)
-    instance.wait_maildir(timeout=120)
+    instance.flush(instance.maildir)
     instance.wait_empty()
 
 
@@ -281,11 +279,7 @@ def test_too_long_in_the_queue_becomes_a_bounce(instance):
     instance.dotqmail("wait", "|echo never; exit 111\n")
     instance.send_smtp(sender=f"test@{instance.host}", to="test-wait")
     instance.wait_log(r"deferral: never/")
-    deadline = time.monotonic() + 60
-    while not instance.maildir():
-        assert time.monotonic() < deadline
-        instance.kill("send", lib.signal.SIGALRM)
-        time.sleep(0.3)  # between two nudges
+    instance.flush(instance.maildir)
     assert b"never\n" in instance.maildir()[0].read_bytes()
     instance.wait_empty()
 

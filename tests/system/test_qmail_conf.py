@@ -201,7 +201,7 @@ def test_a_directory_that_cannot_be_made_is_temporary(place):
 
 def test_the_services_work_under_svscan(place):
     """Everything as make demo has it, with the scripts as they are made."""
-    smtp, pop3 = lib.free_port(), lib.free_port()
+    smtp, pop3 = lib.low_port(), lib.low_port()
     done = place.conf("instance", "i", "--host", "x.example", "--smtp-port", smtp,
                       "--pop3-port", pop3)
     assert done.returncode == 0, done.stderr

@@ -110,7 +110,7 @@ def run(home, message=MESSAGE, envelope=ENVELOPE, servers=None, **more):
 
 
 def closed_port():
-    return f"127.0.0.1:{lib.free_port()}"
+    return f"127.0.0.1:{lib.closed_port()}"
 
 
 # ---- what is sent -----------------------------------------------------------------
@@ -166,20 +166,19 @@ def test_answers(home, server, answer, code):
 
 def test_answer_before_the_message_was_read(home, server):
     one = server(ns("Dtoo big"), after=1, hold=True)
-    home.write_control("timeoutqmqpc", "5")
     assert run(home, b"x" * 100, servers=[one.line]) == 31
 
 
 def test_refusal_by_a_server_that_reads_no_further(home, server):
     first, second = server(ns("Dtoo big"), after=1, hold=True), server()
-    home.write_control("timeoutqmqpc", "1")
+    home.write_control("timeoutqmqpc", "5")  # it may take a while to answer
     assert run(home, b"x" * 50000000, servers=[first.line, second.line]) == 31
     assert second.got == []
 
 
 def test_early_yes_is_not_believed(home, server):
     one = server(K, after=1, hold=True)
-    home.write_control("timeoutqmqpc", "1")
+    home.write_control("timeoutqmqpc", "5")
     second = server()
     assert run(home, b"x" * 50000000, servers=[one.line, second.line]) == 74
     assert second.got == []
@@ -251,7 +250,7 @@ def test_refused_connection_is_followed_by_the_next(home, server):
 
 
 def test_hanging_server_is_followed_by_the_next(home, server):
-    home.write_control("timeoutqmqpc", "1")
+    home.write_control("timeoutqmqpc", "5")  # for the second, too
     first, second = server(b"", hold=True), server()
     assert run(home, servers=[first.line, second.line]) == 0
     assert second.got == [WHOLE]
@@ -413,15 +412,10 @@ def test_the_clock_ends_it(home, server):
 @pytest.mark.skipif(not shutil.which("qmqp-sink", path="/usr/sbin"),
                     reason="Debian's postfix is not installed")
 def test_postfix_qmqp_sink(home):
-    port = lib.free_port()
+    port = lib.low_port()
     sink = home.spawn("sink", "/usr/sbin/qmqp-sink", "-4", "-c",
                       f"127.0.0.1:{port}", "100")
-
-    def listens():
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), 5).close()
-            return True
-    lib.wait_until(listens, what="qmqp-sink")
+    lib.wait_connection(port).close()
     for size in (0, 10, 100000, 3000000):
         assert run(home, b"x" * size, servers=[f"127.0.0.1:{port}"]) == 0
     assert sink.is_running()

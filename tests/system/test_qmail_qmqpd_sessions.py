@@ -234,4 +234,4 @@ def test_postfix_qmqp_source(instance):
         text = path.read_bytes()
         assert text.count(b"with QMQP; ") == 1
         assert len(text) >= 3000
-    assert instance.log("qmqpd").count("result=accept") == 20
+    instance.wait_log("result=accept", name="qmqpd", count=20)

@@ -176,7 +176,7 @@ def test_an_answer_that_drips(place, serve):
 
 
 def test_nobody_listens(place):
-    place.control("qmtproutes", f":{IP}:{lib.free_port()}")
+    place.control("qmtproutes", f":{IP}:{lib.closed_port()}")
     assert place.send() == [NO_CONNECTION]
 
 

@@ -22,8 +22,8 @@ def smtpd(home):
     queue = Queue(home)
     open_ones = []
 
-    def start(greeted=True, **env):
-        one = Conversation(home, "qmail-smtpd",
+    def start(greeted=True, first=b"", **env):
+        one = Conversation(home, "qmail-smtpd", first=first,
                            env={"QMAILQUEUE": queue.program, **env})
         open_ones.append(one)
         one.home, one.queue = home, queue
@@ -259,8 +259,7 @@ def test_idle_too_long(smtpd):
 
 def test_idle_too_long_in_data(smtpd):
     smtpd().home.write_control("timeoutsmtpd", "0\n")  # counts as 1
-    one = smtpd()
-    one.send("MAIL FROM:<>\r\nRCPT TO:<a@here.example>\r\nDATA\r\nx\r\n")
+    one = smtpd(first=b"MAIL FROM:<>\r\nRCPT TO:<a@here.example>\r\nDATA\r\nx\r\n")
     assert one.lines(4)[3] == "451 timeout (#4.4.2)"
     assert one.end() == 1
     assert one.queue.messages == []

@@ -15,7 +15,7 @@ class Site:
     def __init__(self):
         self.base = lib.work_dir()
         self.home = self.base / "i"
-        self.ports = {p: lib.free_port() for p in
+        self.ports = {p: lib.low_port() for p in
                       ("smtp", "pop3", "submission", "qmtp", "qmqp")}
         options = [w for p, n in self.ports.items() for w in (f"--{p}-port", str(n))]
         self.run(lib.bin_dir() / "qmail-conf", "instance", self.home, "--host",
@@ -91,8 +91,9 @@ def test_stop_ends_all_and_start_brings_all_back(site):
     said = site.done("stop").splitlines()
     assert [x.partition(":")[0] for x in said[-2:]] == ["send", "queue"]
     assert set(site.states().values()) == {"down"}
-    assert not [n for n in lib.processes_of(site.home).values()
-                if n.startswith("qmail-")]
+    # a qmail-clean may end after the one that it works for
+    lib.wait_until(lambda: not [n for n in lib.processes_of(site.home).values()
+                                if n.startswith("qmail-")], what="their end")
     status = site.ctl("status")
     assert status.returncode == 1
     site.done("start")
@@ -193,14 +194,20 @@ def test_queue_flush_and_reload_reach_qmail_send(site):
     (site.home / "control/locals").write_text("x.example\ny.example\n")
     site.done("reload")
     (site.home / "alias/.qmail-wait").write_text("#\n")
-    site.done("flush")
-    lib.wait_until(lambda: "wait@x.example" not in site.done("queue"),
-                   what="the delivery")
-    sent = site.run(site.home / "bin/sendmail", "test@y.example", input="\nx\n",
-                    env=site.env)
+
+    def delivered():
+        site.done("flush")  # again: it may still be under way
+        return "wait@x.example" not in site.done("queue")
+    lib.wait_until(delivered, what="the delivery")
     new = site.home / "users/test/Maildir/new"
-    lib.wait_until(lambda: any(b"test@y.example" in p.read_bytes() for p in new.iterdir()),
-                   what="mail for the new name")
+
+    def arrived():
+        """One that came before qmail-send had reloaded would go elsewhere."""
+        sent = site.run(site.home / "bin/sendmail", "test@y.example", input="\nx\n",
+                        env=site.env)
+        assert sent.returncode == 0, sent.stderr
+        return any(b"test@y.example" in p.read_bytes() for p in new.iterdir())
+    lib.wait_until(arrived, what="mail for the new name")
 
 
 def test_pause_holds_a_channel_and_cont_lets_go(site):
@@ -221,6 +228,8 @@ def test_pause_holds_a_channel_and_cont_lets_go(site):
 
 def test_log_shows_local_time(site):
     site.done("start")
+    current = site.home / "log/send/current"
+    lib.wait_until(lambda: current.exists() and current.read_bytes(), what="a log")
     lines = site.done("log", "-n", "1").splitlines()
     assert len(lines) == 1 and lines[0][:2] == "20" and lines[0][10] == " "
     follow = subprocess.Popen(
@@ -298,7 +307,7 @@ def test_stop_x_ends_supervise_too():
         one.scan.wait()
         one.scan = None
         one.done("stop", "-x")
-        assert not lib.processes_of(one.home)
+        lib.wait_until(lambda: not lib.processes_of(one.home), what="the end of all")
         assert "down, no supervise runs" in one.ctl("status").stdout
     finally:
         one.end()

@@ -99,7 +99,7 @@ def init():
     home = base / "i"
     subprocess.run(
         [lib.bin_dir() / "qmail-conf", "instance", home, "--host", "x.example",
-         "--smtp-port", str(lib.free_port()), "--pop3-port", str(lib.free_port())],
+         "--smtp-port", str(lib.low_port()), "--pop3-port", str(lib.low_port())],
         check=True, stdout=subprocess.DEVNULL, **lib.as_user())
     script = base / "qmail"
     shutil.copy(lib.REPO / "doc/sysvinit/qmail", script)
@@ -134,7 +134,7 @@ def test_the_init_script_starts_and_stops(init):
         assert init(word).returncode == 0
     done = init("stop")
     assert (done.returncode, done.stdout) == (0, "qmail stopped\n"), done.stderr
-    assert not lib.processes_of(init.home)
+    lib.wait_until(lambda: not lib.processes_of(init.home), what="the end of all")
     assert init("stop").returncode == 0, "twice is harmless"
 
 

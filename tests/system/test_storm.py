@@ -120,21 +120,13 @@ def test_twenty_sessions_five_thousand_messages(instance):
     assert syncs < messages, (messages, syncs)
 
 
-def drain(instance, timeout=300):
-    """Retries everything until the queue is empty."""
-    deadline = time.monotonic() + timeout
-    while instance.queue_ids():
-        assert time.monotonic() < deadline, (
-            f"{len(instance.queue_ids())} messages stay in the queue (seed {SEED})")
-        instance.kill("send", signal.SIGALRM)
-        time.sleep(0.5)  # between two nudges, not for an event
-
-
 def test_kill_of_everything_at_once_loses_nothing(make_instance):
     instance = make_instance()
     count, size = 3000, 4096
+    # the rest waits, since to find all processes takes a while
     senders, accepted = send_all(instance.smtp_port, count, 20, size,
-                                 lambda n: f"test@{instance.host}")
+                                 lambda n: f"test@{instance.host}",
+                                 lambda n: n < count - 100)
     lib.wait_until(lambda: len(accepted) > count // 3, 300, "a third of the messages")
     for pid in instance.processes():
         with contextlib.suppress(ProcessLookupError):
@@ -146,9 +138,9 @@ def test_kill_of_everything_at_once_loses_nothing(make_instance):
     promised = dict(accepted)
     assert len(promised) < count
     for daemon in instance.daemons.values():
-        daemon.process.wait(10)
+        daemon.process.wait(lib.TIMEOUT_S)
     instance.start()
-    drain(instance)
+    instance.flush_empty()
     check_arrived(maildir_texts(instance), size, promised)
 
 
@@ -185,7 +177,7 @@ def test_kill_of_each_program_at_random_moments(make_instance):
         port, count, 8, size,
         lambda n: f"test@{instance.host}" if n % 2 else "far@remote.example",
         lambda n: n < (sum(kills.values()) + 5) * (count // wanted))
-    deadline = time.monotonic() + 500
+    deadline = time.monotonic() + 2000
     while sum(kills.values()) < wanted:
         assert time.monotonic() < deadline, f"only {kills} killed (seed {SEED})"
         pids = instance.pids(chance.choice(PROGRAMS))
@@ -197,12 +189,12 @@ def test_kill_of_each_program_at_random_moments(make_instance):
                 kills[name] = kills.get(name, 0) + 1
         time.sleep(chance.uniform(0, 0.05))
     for sender in senders:
-        sender.join(300)
+        sender.join(600)
         assert not sender.is_alive(), f"a sender hangs (seed {SEED})"
     assert len(accepted) == count
-    drain(instance)
+    instance.flush_empty()
     keeper.stopped = True
-    keeper.join(10)
+    keeper.join(lib.TIMEOUT_S)
     arrived = list(maildir_texts(instance))
     arrived += [t.message for t in list(sink.transactions)]
     check_arrived(arrived, size, accepted)
