@@ -93,11 +93,15 @@ submit_program_start(struct submit *submit, const char *path, const char *home)
 static void
 flush(struct submit *submit)
 {
-	/* A program that ends early says more by its exit code than we learn
-	   from EPIPE: the rest is dropped, and counts only if it says 0. */
 	if (submit->fd != -1 &&
 	    fd_write_timeout(submit->fd, submit->pending.s, submit->pending.len,
 		SUBMIT_PROGRAM_S) == -1) {
+		/* A program that ends early says more by its exit code than we
+		   learn from EPIPE: the rest is dropped, and counts only if it
+		   says 0. Any other failure is ours; the program would take
+		   what it has for all, so it gets no envelope. */
+		if (errno != EPIPE)
+			submit->code = errno == ETIMEDOUT ? 52 : 53;
 		fd_close(submit->fd);
 		submit->fd = -1;
 	}
@@ -198,6 +202,10 @@ submit_program_finish(struct submit *submit)
 	int status;
 
 	flush(submit);
+	if (submit->code != 0) {
+		submit_program_abort(submit);
+		return submit->code;
+	}
 	whole = submit->fd != -1;
 	fd_close(submit->fd);
 	submit->fd = -1;
