@@ -266,6 +266,38 @@ def sweep_points(count, stride):
     return range(1, count + 1, stride) if stride > 1 else range(1, count + 1)
 
 
+# what may happen to a call: the class of calls, and FAULT_ERRNO of fault.c
+FAULTS = {name: ("io", number) for name, number in ERRNOS.items()}
+FAULTS.update({"no memory": ("mem", ERRNOS["ENOMEM"]), "one byte": ("io", -1),
+               "SIGKILL": ("io", KILL)})
+
+
+def count_of(count_file):
+    """How many calls the longest of the processes made that ended by themselves."""
+    with open(count_file) as f:
+        return max(int(line) for line in f)
+
+
+def sweep_calls(tmp_path, program, name, run, factor=1):
+    """Calls run(fault), which tells what went wrong, for one call of program after the other."""
+    kind, error = FAULTS[name]
+    count_file = str(tmp_path / "count")
+    wrong = run((program, kind, 0, 1, count_file))
+    assert not wrong, wrong
+    count = count_of(count_file)
+    assert count >= 3
+    stride = every(factor)
+    points = list(range(1 + crc32c((program + name).encode()) % stride, count + 1, stride))
+    if name == "one byte":
+        points.append(-1)  # all of them
+    failures = []
+    for at in points:
+        for line in run((program, kind, at, error, None)):
+            failures.append("%s, call %d with %s: %s" % (program, at, name, line))
+    print("%d calls counted, %d of them hit" % (count, len(points)))
+    complain(failures)
+
+
 def complain(failures):
     for line in failures[:20]:
         print("not ok - " + line, file=sys.stderr)
