@@ -215,6 +215,10 @@ $(BUILD)/dynamic/recover_states: $(MODEL:%=$(BUILD)/dynamic/model/%.o) \
 	@echo '  LD dynamic $@'
 	@$(LD) $(shell sed 's/[^ ][^ ]*/-Wl,--wrap=&/g' tests/crash/wrapped) -o $@ \
 	    $(filter %.o %.a,$^)
+$(BUILD)/dynamic/recorded_disk: tests/disk/recorded_disk.c
+	@mkdir -p $(@D)
+	@echo '  CC dynamic $<'
+	@$(CC) $(STANDARD) $(TESTED) -o $@ $<
 dynamic: $(foreach p,$(PROGRAMS) $(SCRIPTS),$(BUILD)/dynamic/bin/$(notdir $(p))) \
 	$(BUILD)/dynamic/fault.so $(BUILD)/dynamic/record.so \
 	$(BUILD)/dynamic/recover_states
@@ -225,10 +229,11 @@ san: $(foreach p,$(PROGRAMS) $(SCRIPTS),$(BUILD)/san/bin/$(notdir $(p)))
 check:
 	@MAKE='$(MAKE)' /usr/bin/env python3 tests/run
 
-# Each single call, not a sample of them as in check, and millions of states
-# that power cuts leave: an hour or more.
+# Each single call, not a sample of them as in check; millions of states that
+# power cuts leave, and a thousand real disks: an hour or more.
 crash: dynamic
-	@CRASH_STRIDE=1 CRASH_STATES=$${CRASH_STATES:-2000000} /usr/bin/env python3 tests/run crash
+	@CRASH_STRIDE=1 CRASH_STATES=$${CRASH_STATES:-2000000} \
+	    CRASH_DISKS=$${CRASH_DISKS:-1000} /usr/bin/env python3 tests/run crash disk
 
 # Against other mail servers, two hours or more; doc/PERFORMANCE.md. As in
 # `make bench BENCH='--quick --only smtp,relay --runs 1'`.
