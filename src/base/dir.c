@@ -9,7 +9,7 @@
 int
 dir_sync(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = fd_open(path, O_RDONLY | O_DIRECTORY, 0);
 	int result;
 
 	if (fd == -1)
@@ -43,22 +43,24 @@ int
 file_read_fd(int fd, size_t max, struct str *to)
 {
 	size_t start = to->len;
+	char first[4096]; /* most files are small: no more memory than that */
 
 	for (;;) {
-		size_t room = 4096;
+		bool small = to->len + sizeof(first) >= to->size;
+		size_t room = small ? sizeof(first) : to->size - to->len - 1;
 		ssize_t got;
 
-		if (to->size > to->len + 1 + room)
-			room = to->size - to->len - 1;
-		if (str_try_reserve(to, room) == -1)
-			return -1;
-		got = read(fd, to->s + to->len, room);
+		got = read(fd, small ? first : to->s + to->len, room);
 		if (got == -1 && errno == EINTR)
 			continue;
 		if (got == -1)
 			return -1;
-		to->len += (size_t)got;
-		to->s[to->len] = '\0';
+		if (small && str_try_append(to, first, (size_t)got) == -1)
+			return -1;
+		if (!small) {
+			to->len += (size_t)got;
+			to->s[to->len] = '\0';
+		}
 		if (to->len - start > max) {
 			errno = EFBIG;
 			return -1;
@@ -71,7 +73,7 @@ file_read_fd(int fd, size_t max, struct str *to)
 int
 file_read(const char *path, size_t max, struct str *to)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = fd_open(path, O_RDONLY, 0);
 	int result;
 
 	if (fd == -1)

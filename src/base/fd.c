@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -15,12 +16,39 @@
 #define PIPE_BUF _POSIX_PIPE_BUF
 #endif
 
+/* Systems that lack it need a second call. */
+#ifndef MSG_CMSG_CLOEXEC
+#define MSG_CMSG_CLOEXEC 0
+#endif
+
+int
+fd_open(const char *path, int flags, mode_t mode)
+{
+	/* not open: a small libc follows that with a call of its own to make
+	   sure of O_CLOEXEC on kernels of long ago */
+	return openat(AT_FDCWD, path, flags | O_CLOEXEC, mode);
+}
+
 int
 fd_cloexec(int fd)
 {
-	int flags = fcntl(fd, F_GETFD);
+	return fcntl(fd, F_SETFD, FD_CLOEXEC); /* there is no other flag */
+}
 
-	return flags == -1 ? -1 : fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+int
+fd_socket(int domain, int type)
+{
+#if defined(SOCK_CLOEXEC) && defined(SOCK_NONBLOCK)
+	return socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+#else
+	int fd = socket(domain, type, 0);
+
+	if (fd != -1 && (fd_cloexec(fd) == -1 || fd_nonblock(fd) == -1)) {
+		fd_close(fd);
+		return -1;
+	}
+	return fd;
+#endif
 }
 
 int
@@ -77,13 +105,8 @@ fd_packet_pair(int ends[2])
 int
 fd_move(int from, int to)
 {
-	int flags;
-
-	if (from == to) {
-		flags = fcntl(from, F_GETFD);
-		return flags == -1 ? -1
-				   : fcntl(from, F_SETFD, flags & ~FD_CLOEXEC);
-	}
+	if (from == to)
+		return fcntl(from, F_SETFD, 0);
 	while (dup2(from, to) == -1) {
 		if (errno != EINTR)
 			return -1;
@@ -178,6 +201,33 @@ fd_read_timeout(int fd, char *buf, size_t len, unsigned timeout_s)
 		if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)
 			return -1;
 	}
+}
+
+bool
+fd_time_reads(int fd, unsigned timeout_s)
+{
+	struct timeval wait = {.tv_sec = (time_t)timeout_s};
+
+	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) ==
+	    0;
+}
+
+ssize_t
+fd_read_timed(int fd, char *buf, size_t len, unsigned timeout_s)
+{
+	int64_t end = clock_mono_ms() + (int64_t)timeout_s * 1000, left;
+	ssize_t got = recv(fd, buf, len, 0);
+
+	if (got >= 0 ||
+	    (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+		return got;
+	/* the time is over; or a signal came, or the socket does not block */
+	left = timeout_s == 0 ? 1000 : end - clock_mono_ms();
+	if (left > 0)
+		return fd_read_timeout(fd, buf, len,
+		    timeout_s == 0 ? 0 : (unsigned)(left + 999) / 1000);
+	errno = ETIMEDOUT;
+	return -1;
 }
 
 /* One write that does not wait; without a timeout only a socket's does not. */
@@ -322,13 +372,13 @@ fd_receive_packet(int sock, char *buf, size_t size, int *passed)
 
 	*passed = -1;
 	do
-		got = recvmsg(sock, &msg, 0);
+		got = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 	while (got == -1 && errno == EINTR);
 	if (got == -1)
 		return -1;
 	if (take_descriptors(&msg, passed) == -1)
 		return -1;
-	if (*passed != -1 && fd_cloexec(*passed) == -1)
+	if (MSG_CMSG_CLOEXEC == 0 && *passed != -1 && fd_cloexec(*passed) == -1)
 		goto fail;
 	/* If the one that came is missing, we or the system are out of
 	   descriptors: the bytes are there, and must not be lost with it. */

@@ -7,11 +7,16 @@
 #ifndef BASE_FD_H
 #define BASE_FD_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/attr.h"
 #include "base/span.h"
 
+/* As open, relative to the current directory; mode matters with O_CREAT. */
+MUST_USE int fd_open(const char *path, int flags, mode_t mode);
+MUST_USE int fd_socket(int domain, int type); /* non-blocking */
+MUST_USE int fd_accept(int listener);
 MUST_USE int fd_cloexec(int fd);
 MUST_USE int fd_nonblock(int fd);
 MUST_USE int fd_pipe(int ends[2]); /* both close-on-exec */
@@ -30,6 +35,13 @@ MUST_USE int fd_wait_writable(int fd, int timeout_ms);
 
 /* One read, waiting at most timeout_s (0: for ever; then ETIMEDOUT). */
 MUST_USE ssize_t fd_read_timeout(
+    int fd, char *buf, size_t len, unsigned timeout_s);
+/* Lets the system itself end a wait for bytes from fd, for whoever reads it
+   by fd_read_timed: one call for a read, not three. False if it is no socket.
+ */
+bool fd_time_reads(int fd, unsigned timeout_s);
+/* As fd_read_timeout, after fd_time_reads with the same time said yes. */
+MUST_USE ssize_t fd_read_timed(
     int fd, char *buf, size_t len, unsigned timeout_s);
 /* Writes all of it; each wait at most timeout_s (0: for ever). */
 MUST_USE int fd_write_timeout(

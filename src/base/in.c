@@ -14,6 +14,33 @@ in_init(struct in *a, int fd, unsigned timeout_s, char *buf, size_t size)
 	    .fd = fd, .timeout_s = timeout_s, .buf = buf, .size = size};
 }
 
+void
+in_time(struct in *a)
+{
+	a->is_timed = fd_time_reads(a->fd, a->timeout_s);
+	a->is_endless = !a->is_timed && a->timeout_s == 0;
+}
+
+static ssize_t
+read_once(struct in *a)
+{
+	char *to = a->buf + a->end;
+	size_t room = a->size - a->end;
+	ssize_t got;
+
+	if (a->is_timed)
+		return fd_read_timed(a->fd, to, room, a->timeout_s);
+	if (!a->is_endless)
+		return fd_read_timeout(a->fd, to, room, a->timeout_s);
+	do
+		got = read(a->fd, to, room);
+	while (got == -1 && errno == EINTR);
+	/* it does not block: then it is waited for */
+	return got == -1 && errno == EAGAIN
+	    ? fd_read_timeout(a->fd, to, room, 0)
+	    : got;
+}
+
 int
 in_more(struct in *a)
 {
@@ -36,8 +63,7 @@ in_more(struct in *a)
 	}
 	if (a->tied != NULL && out_flush(a->tied) == -1)
 		goto fail;
-	got = fd_read_timeout(
-	    a->fd, a->buf + a->end, a->size - a->end, a->timeout_s);
+	got = read_once(a);
 	if (got == -1)
 		goto fail;
 	if (got == 0) {

@@ -26,6 +26,7 @@ struct in {
 	struct out *tied; /* or NULL */
 	int error;        /* sticky errno; 0 while all is well */
 	bool eof;
+	bool is_timed, is_endless; /* see in_time */
 };
 
 enum {
@@ -35,6 +36,10 @@ enum {
 };
 
 void in_init(struct in *a, int fd, unsigned timeout_s, char *buf, size_t size);
+/* Saves calls that in_init alone has to make, by asking what fd is: on a
+   socket, which must be nobody else's, the system watches the deadline; if it
+   is none and there is no deadline, reading is all that is done. */
+void in_time(struct in *a);
 
 /* Reads once if nothing is buffered. Returns 1 if bytes are there, 0, -1. */
 MUST_USE int in_fill(struct in *a);

@@ -25,6 +25,19 @@ mem_try_resize(void *old, size_t count, size_t size)
 	return realloc(old, count * size);
 }
 
+void
+mem_warm(void)
+{
+	static const size_t sizes[] = {20, 40, 56, 72, 88, 104, 120, 140, 180,
+	    220, 280, 380, 480, 600, 900};
+	static void *kept[sizeof(sizes) / sizeof(sizes[0])];
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		if (kept[i] == NULL)
+			kept[i] = malloc(sizes[i]); /* none: as without it */
+	}
+}
+
 void *
 mem_alloc(size_t count, size_t size)
 {

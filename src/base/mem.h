@@ -15,5 +15,9 @@ MUST_USE void *mem_alloc(size_t count, size_t size); /* zeroed */
 MUST_USE void *mem_resize(void *old, size_t count, size_t size);
 MUST_USE void *mem_try_alloc(size_t count, size_t size); /* zeroed */
 MUST_USE void *mem_try_resize(void *old, size_t count, size_t size);
+/* For a program that serves many requests in turn: a small libc gives memory
+   back to the system with the last piece of a size, and asks for it again at
+   once. Keeps one piece of each small size for good. */
+void mem_warm(void);
 
 #endif

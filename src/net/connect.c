@@ -10,15 +10,7 @@
 static int
 open_socket(const struct ip *ip, int type)
 {
-	int fd = socket(ip->version == 4 ? AF_INET : AF_INET6, type, 0);
-
-	if (fd == -1)
-		return -1;
-	if (fd_cloexec(fd) == -1 || fd_nonblock(fd) == -1) {
-		fd_close(fd);
-		return -1;
-	}
-	return fd;
+	return fd_socket(ip->version == 4 ? AF_INET : AF_INET6, type);
 }
 
 /* Waits for a connection that is under way. 0, or -1 with errno. */

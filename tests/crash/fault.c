@@ -273,6 +273,8 @@ WRAP(int, connect, (int fd, const struct sockaddr *to, socklen_t len),
 WRAP(int, listen, (int fd, int backlog), (fd, backlog))
 WRAP(int, accept, (int fd, struct sockaddr *from, socklen_t *len),
     (fd, from, len))
+WRAP(int, accept4, (int fd, struct sockaddr *from, socklen_t *len, int flags),
+    (fd, from, len, flags))
 WRAP(int, socketpair, (int domain, int type, int protocol, int ends[2]),
     (domain, type, protocol, ends))
 WRAP(int, shutdown, (int fd, int how), (fd, how))
@@ -381,6 +383,25 @@ open(const char *path, int flags, ...)
 	if (hit(false))
 		return -1;
 	result = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+	after(false);
+	return result;
+}
+
+int
+openat(int dir, const char *path, int flags, ...)
+{
+	int result, mode = 0;
+
+	if (flags & O_CREAT) {
+		va_list args;
+
+		va_start(args, flags);
+		mode = va_arg(args, int);
+		va_end(args);
+	}
+	if (hit(false))
+		return -1;
+	result = (int)syscall(SYS_openat, dir, path, flags, mode);
 	after(false);
 	return result;
 }

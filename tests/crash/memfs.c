@@ -179,6 +179,25 @@ __wrap_open(const char *path, int flags, ...)
 	return FD_FIRST + slot;
 }
 
+int __real_openat(int dir, const char *path, int flags, ...);
+int __wrap_openat(int dir, const char *path, int flags, ...);
+
+int
+__wrap_openat(int dir, const char *path, int flags, ...)
+{
+	int mode = 0;
+
+	if (flags & O_CREAT) {
+		va_list args;
+
+		va_start(args, flags);
+		mode = va_arg(args, int);
+		va_end(args);
+	}
+	return dir == AT_FDCWD ? __wrap_open(path, flags, mode)
+			       : __real_openat(dir, path, flags, mode);
+}
+
 REAL(int, close, (int fd))
 {
 	if (!is_ours(fd))

@@ -284,6 +284,24 @@ open(const char *path, int flags, ...)
 	return fd;
 }
 
+/* Paths relative to a directory are only read by those whom we watch. */
+int
+openat(int dir, const char *path, int flags, ...)
+{
+	int mode = 0;
+	REAL(openat);
+
+	if (flags & O_CREAT) {
+		va_list args;
+
+		va_start(args, flags);
+		mode = va_arg(args, int);
+		va_end(args);
+	}
+	return dir == AT_FDCWD ? open(path, flags, mode)
+			       : real(dir, path, flags, mode);
+}
+
 int
 close(int fd)
 {

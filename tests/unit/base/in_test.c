@@ -135,6 +135,55 @@ test_a_wait_ends_and_sticks(void **state)
 	str_free(&line);
 }
 
+/* The same when the system watches the deadline, on a socket that blocks and
+   on one that does not. */
+static void
+test_a_socket_that_the_system_times(void **state)
+{
+	struct str line = STR_INIT;
+	struct in in;
+	char buf[8];
+	int ends[2];
+
+	(void)state;
+	for (int blocks = 0; blocks < 2; blocks++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+		if (!blocks)
+			assert_int_equal(fd_nonblock(ends[0]), 0);
+		in_init(&in, ends[0], 1, buf, sizeof(buf));
+		in_time(&in);
+		assert_true(in.is_timed);
+		assert_int_equal(fd_write_all(ends[1], "one\nhalf", 8), 0);
+		assert_int_equal(in_line(&in, &line, 100), 1);
+		assert_string_equal(line.s, "one\n");
+		assert_int_equal(in_line(&in, &line, 100), IN_ERROR);
+		assert_int_equal(in.error, ETIMEDOUT);
+		fd_close(ends[0]);
+		fd_close(ends[1]);
+	}
+	str_free(&line);
+}
+
+static void
+test_a_pipe_without_a_deadline(void **state)
+{
+	struct str line = STR_INIT;
+	struct in in;
+	char buf[8];
+
+	(void)state;
+	open_on(&in, "one\nlast", buf, sizeof(buf));
+	in.timeout_s = 0;
+	in_time(&in);
+	assert_false(in.is_timed);
+	assert_int_equal(in_line(&in, &line, 100), 1);
+	assert_int_equal(in_line(&in, &line, 100), 1);
+	assert_string_equal(line.s, "last");
+	assert_int_equal(in_line(&in, &line, 100), IN_EOF);
+	fd_close(in.fd);
+	str_free(&line);
+}
+
 static void
 test_a_tied_output_goes_first(void **state)
 {
@@ -250,6 +299,8 @@ main(void)
 	    cmocka_unit_test(test_bytes_and_blocks),
 	    cmocka_unit_test(test_looking_ahead),
 	    cmocka_unit_test(test_a_wait_ends_and_sticks),
+	    cmocka_unit_test(test_a_socket_that_the_system_times),
+	    cmocka_unit_test(test_a_pipe_without_a_deadline),
 	    cmocka_unit_test(test_a_tied_output_goes_first),
 	    cmocka_unit_test(test_reading_what_cannot_be_read),
 	    cmocka_unit_test(test_writing),
