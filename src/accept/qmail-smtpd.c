@@ -38,6 +38,20 @@ static struct {
 	char in_buf[32768], out_buf[4096];
 } smtpd;
 
+/* Most of what may be in control/ is not there: one look tells which. */
+static int
+load(void)
+{
+	int result;
+
+	if (control_home() == -1)
+		return -1;
+	control_glance();
+	result = smtp_config_load(&smtpd.config, smtpd.peer.relay != NULL);
+	control_glance_end();
+	return result;
+}
+
 static int
 end(enum smtp_next next)
 {
@@ -67,8 +81,7 @@ main(void)
 	peer_load(&smtpd.peer);
 	out_init(&smtpd.out, 1, SMTP_TIMEOUT_DEFAULT_S, smtpd.out_buf,
 	    sizeof(smtpd.out_buf));
-	if (control_home() == -1 ||
-	    smtp_config_load(&smtpd.config, smtpd.peer.relay != NULL) == -1) {
+	if (load() == -1) {
 		warn_sys("cannot read control files of %s",
 		    quote(control_home_path()));
 		out_cstr(
@@ -81,6 +94,7 @@ main(void)
 	smtpd.out.timeout_s = smtpd.config.timeout_s;
 	in_init(&smtpd.in, 0, smtpd.config.timeout_s, smtpd.in_buf,
 	    sizeof(smtpd.in_buf));
+	in_time(&smtpd.in);
 	smtpd.in.tied = &smtpd.out;
 	smtp_session_init(
 	    &smtpd.session, &smtpd.in, &smtpd.out, &smtpd.config, &smtpd.peer);

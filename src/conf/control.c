@@ -1,5 +1,6 @@
 #include "conf/control.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -10,6 +11,21 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "config.h"
+
+enum {
+	/* so much of a directory every libc asks for at a time: what fits is
+	   listed as it is at one moment, whatever is renamed meanwhile */
+	GLANCE_BYTES = 2048,
+	ENTRY_BYTES = 28, /* of an entry, beside its name, at most */
+};
+
+#define GLANCE_DIR "control"
+
+/* Names in control/ that are there, each between two slashes. */
+static struct {
+	struct str names;
+	bool is_listed;
+} glance = {.names = STR_INIT};
 
 struct control_slot {
 	struct span key, value;
@@ -36,6 +52,74 @@ control_home(void)
 	return chdir(home);
 }
 
+/* True if the listing could be read to its end and is short enough. */
+static bool
+list_names(DIR *dir)
+{
+	struct dirent *entry;
+	size_t bytes = 0;
+
+	str_append_char(&glance.names, '/');
+	errno = 0;
+	while ((entry = readdir(dir)) != NULL) {
+		bytes += ENTRY_BYTES + strlen(entry->d_name);
+		if (bytes > GLANCE_BYTES)
+			return false;
+		str_append_cstr(&glance.names, entry->d_name);
+		str_append_char(&glance.names, '/');
+	}
+	return errno == 0;
+}
+
+void
+control_glance(void)
+{
+	DIR *dir = opendir(GLANCE_DIR);
+
+	control_glance_end();
+	if (dir == NULL)
+		return; /* each file is asked for */
+	glance.is_listed = list_names(dir);
+	(void)closedir(dir); /* it was only read */
+}
+
+void
+control_glance_end(void)
+{
+	int error = errno; /* what went wrong meanwhile is to be told */
+
+	str_free(&glance.names);
+	glance.is_listed = false;
+	errno = error;
+}
+
+bool
+control_is_missing(const char *path)
+{
+	const char *name = path + strlen(GLANCE_DIR);
+	struct str want = STR_INIT;
+	bool is_missing;
+
+	if (!glance.is_listed ||
+	    strncmp(path, GLANCE_DIR "/", strlen(GLANCE_DIR "/")) != 0 ||
+	    strchr(name + 1, '/') != NULL)
+		return false;
+	str_format(&want, "%s/", name);
+	is_missing = strstr(glance.names.s, want.s) == NULL;
+	str_free(&want);
+	return is_missing;
+}
+
+int
+control_read(const char *path, struct str *text)
+{
+	if (control_is_missing(path)) {
+		errno = ENOENT;
+		return -1;
+	}
+	return file_read(path, CONTROL_SIZE_MAX, text);
+}
+
 int
 control_line(const char *path, struct str *value)
 {
@@ -43,7 +127,7 @@ control_line(const char *path, struct str *value)
 	struct span line;
 	size_t end;
 
-	if (file_read(path, CONTROL_SIZE_MAX, &text) == -1) {
+	if (control_read(path, &text) == -1) {
 		int error = errno;
 
 		str_free(&text);
@@ -184,7 +268,7 @@ static int
 read_table(const char *path, bool is_map, struct control_table *table)
 {
 	control_table_free(table);
-	if (file_read(path, CONTROL_SIZE_MAX, &table->text) == -1) {
+	if (control_read(path, &table->text) == -1) {
 		int error = errno;
 
 		str_free(&table->text);

@@ -26,6 +26,19 @@ const char *control_home_path(void);
    (a program that this one starts would look for it somewhere else). */
 MUST_USE int control_home(void);
 
+/*
+ * For a program that asks for many files of which most are missing: lists
+ * control/ once; until control_glance_end, a name that was not there then is
+ * missing without being asked for. Where a listing cannot be had, or is too
+ * long to be one of a single moment, each file is asked for as ever.
+ */
+void control_glance(void);
+void control_glance_end(void);
+/* True if the listing says so. Of what it does not speak of it says nothing. */
+bool control_is_missing(const char *path);
+/* Appends the whole file. 0, or -1 with errno. */
+MUST_USE int control_read(const char *path, struct str *text);
+
 /* Replace *value, except when they return 0 or -1. path: "control/me". */
 MUST_USE int control_line(const char *path, struct str *value);
 /* The same; missing: the content of control/me if that is there; else, if

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "conf/control.h"
 
 int
 key_database_open(struct key_database *database)
@@ -14,7 +15,10 @@ key_database_open(struct key_database *database)
 
 	if (database->is_tried)
 		return database->fd != -1;
-	fd = open(database->path, O_RDONLY | O_CLOEXEC);
+	errno = ENOENT;
+	fd = control_is_missing(database->path)
+	    ? -1
+	    : fd_open(database->path, O_RDONLY, 0);
 	if (fd == -1 && errno != ENOENT)
 		return -1;
 	if (fd != -1 && cdb_open(&database->cdb, fd) == -1) {

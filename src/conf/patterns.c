@@ -4,7 +4,6 @@
 #include <regex.h>
 #include <stdlib.h>
 
-#include "base/dir.h"
 #include "base/mem.h"
 #include "conf/control.h"
 #include "mail/address.h"
@@ -103,7 +102,7 @@ patterns_load(struct patterns *patterns, const char *path, struct str *trouble)
 	size_t number = 0;
 	int result = 0, error;
 
-	if (file_read(path, CONTROL_SIZE_MAX, &text) == -1) {
+	if (control_read(path, &text) == -1) {
 		error = errno;
 		str_free(&text);
 		errno = error;

@@ -289,6 +289,50 @@ test_home(void **state)
 	assert_int_equal(errno, EINVAL);
 }
 
+/* What one look at control/ said stands until its end, and only there. */
+static void
+test_a_glance(void **state)
+{
+	struct str value = STR_INIT;
+	char long_name[250];
+
+	(void)state;
+	write_file("control/there", SPAN_LITERAL("1\n"));
+	control_glance();
+	assert_false(control_is_missing("control/there"));
+	assert_true(control_is_missing("control/ther"));
+	assert_true(control_is_missing("control/here"));
+	assert_true(control_is_missing("control/late"));
+	assert_false(control_is_missing("control/late/late"));
+	assert_false(control_is_missing("late"));
+	write_file("control/late", SPAN_LITERAL("2\n"));
+	assert_int_equal(control_line("control/late", &value), 0);
+	assert_int_equal(control_line("control/there", &value), 1);
+	assert_string_equal(value.s, "1");
+	control_glance_end();
+	assert_int_equal(control_line("control/late", &value), 1);
+	/* a listing that may be one of several moments is not believed */
+	memset(long_name, 'n', sizeof(long_name));
+	memcpy(long_name, "control/", 8);
+	long_name[sizeof(long_name) - 1] = '\0';
+	for (char last = 'a'; last < 'k'; last++) {
+		long_name[sizeof(long_name) - 2] = last;
+		write_file(long_name, SPAN_LITERAL(""));
+	}
+	control_glance();
+	assert_false(control_is_missing("control/missing"));
+	for (char last = 'a'; last < 'k'; last++) {
+		long_name[sizeof(long_name) - 2] = last;
+		assert_int_equal(unlink(long_name), 0);
+	}
+	control_glance();
+	assert_true(control_is_missing("control/missing"));
+	control_glance_end();
+	assert_int_equal(unlink("control/there"), 0);
+	assert_int_equal(unlink("control/late"), 0);
+	str_free(&value);
+}
+
 int
 main(void)
 {
@@ -301,6 +345,7 @@ main(void)
 	    cmocka_unit_test(test_maps),
 	    cmocka_unit_test(test_domains),
 	    cmocka_unit_test(test_many_entries),
+	    cmocka_unit_test(test_a_glance),
 	    cmocka_unit_test(test_home),
 	};
 	char home[] = "/tmp/control_test.XXXXXX";
