@@ -233,7 +233,7 @@ read_worker(struct pool_worker *worker)
 		ssize_t got;
 		int passed;
 
-		if (worker->state == WORKER_GONE)
+		if (i > 0 && worker->state != WORKER_BUSY) /* all is said */
 			return;
 		got = fd_receive_packet(
 		    worker->watch.fd, pool->buffer, FD_PACKET_MAX, &passed);

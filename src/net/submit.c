@@ -36,6 +36,19 @@ home_path(void)
 
 /* ---- the socket --------------------------------------------------------- */
 
+/* Too many are in line: the next connect waits for a place, not for ever. */
+static int
+wait_in_line(int fd)
+{
+	struct timeval wait = {.tv_sec = SUBMIT_RETRY_S};
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) == -1)
+		return -1;
+	return fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
 static int
 connect_path(int fd, const char *path)
 {
@@ -46,6 +59,10 @@ connect_path(int fd, const char *path)
 		return -1;
 	}
 	memcpy(to.sun_path, path, strlen(path));
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+		return 0;
+	if (errno != EAGAIN || wait_in_line(fd) == -1)
+		return -1;
 	return connect(fd, (struct sockaddr *)&to, sizeof(to));
 }
 
@@ -70,19 +87,14 @@ connect_from_home(int fd)
 static int
 connect_once(void)
 {
-	/* connect itself must not wait for ever either */
-	struct timeval wait = {.tv_sec = SUBMIT_RETRY_S};
 	struct str path = STR_INIT;
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int fd = fd_socket(AF_UNIX, SOCK_STREAM);
 	int result;
 
 	if (fd == -1)
 		return -1;
 	str_format(&path, "%s/run/submit.sock", home_path());
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
-	result = fd_cloexec(fd);
-	if (result == 0)
-		result = connect_path(fd, path.s);
+	result = connect_path(fd, path.s);
 	if (result == -1 && errno == ENAMETOOLONG)
 		result = connect_from_home(fd);
 	str_free(&path);
@@ -233,6 +245,9 @@ read_reply(struct submit *submit)
 		struct span reply;
 		ssize_t used, got;
 
+		/* it has to sync first: there is no answer yet */
+		if (fd_wait_readable(submit->fd, SUBMIT_REPLY_S * 1000) == 0)
+			return 52;
 		got = fd_read_timeout(
 		    submit->fd, buf + len, sizeof(buf) - len, SUBMIT_REPLY_S);
 		if (got == -1 && errno == ETIMEDOUT)
