@@ -2,7 +2,8 @@
  * clean_job - what qmail-queued asks of a qmail-clean, and its answer
  *
  * One packet each on an AF_UNIX SOCK_SEQPACKET socket, netstring fields:
- *   "R" id...          remove all files of these messages
+ *   "R" id...          remove all files of these messages; with CLEAN_PLAIN
+ *                      set in an id, only mess and env were ever made of it
  *   "S" number flag    sync tmp/NUMBER, with flag 1 tmp/NUMBER.env too
  *   "C" slot epoch     checkpoint journal/SLOT
  *   "P" slot bytes     make journal/SLOT
@@ -21,6 +22,9 @@ enum {
 	CLEAN_JOB_IDS_MAX = 500,
 	CLEAN_JOB_PACKET_MAX = 16 * 1024,
 };
+
+/* The top bit, which no id has. */
+#define CLEAN_PLAIN ((uint64_t)1 << 63)
 
 enum clean_job_kind {
 	CLEAN_REMOVE = 'R',

@@ -23,9 +23,13 @@ static int
 remove_all(const struct clean_job *job, struct str *what)
 {
 	for (size_t i = 0; i < job->id_count; i++) {
-		if (store_remove_all(job->ids[i]) == -1) {
+		uint64_t id = job->ids[i] & ~CLEAN_PLAIN;
+		bool is_plain = (job->ids[i] & CLEAN_PLAIN) != 0;
+
+		if ((is_plain ? store_remove_plain(id)
+			      : store_remove_all(id)) == -1) {
 			str_format(what, "files of message %llu",
-			    (unsigned long long)job->ids[i]);
+			    (unsigned long long)id);
 			return -1;
 		}
 	}

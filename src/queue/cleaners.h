@@ -57,6 +57,7 @@ MUST_USE int cleaners_start(
     struct cleaners *cleaners, const char *program, int lock);
 void cleaners_stop(struct cleaners *cleaners); /* does not wait for them */
 
+/* id: as in a job, with CLEAN_PLAIN if that is known. */
 void cleaners_remove(struct cleaners *cleaners, uint64_t id);
 void cleaners_add(struct cleaners *cleaners, enum clean_job_kind kind,
     uint64_t a, uint64_t b);

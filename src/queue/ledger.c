@@ -30,6 +30,8 @@ ledger_init(struct ledger *ledger, const struct accounts *accounts,
 	    .cleaners = cleaners,
 	    .next_id = 1,
 	    .durable_id = 1,
+	    .first_id = UINT64_MAX,
+	    .marked = ID_TABLE_INIT,
 	    .retired = ID_TABLE_INIT,
 	    .recipients = ID_TABLE_INIT,
 	    .texts = STR_INIT,
@@ -41,6 +43,7 @@ void
 ledger_free(struct ledger *ledger)
 {
 	journal_free(&ledger->journal);
+	id_table_clear(&ledger->marked);
 	id_table_clear(&ledger->retired);
 	id_table_clear(&ledger->recipients);
 	free(ledger->changes);
@@ -218,6 +221,8 @@ ledger_change(struct ledger *ledger, enum journal_type type, uint64_t id,
 	what.index = (uint32_t)index;
 	what.first = (*entry & HAS_DONE) == 0;
 	*entry |= HAS_DONE;
+	if (id >= ledger->first_id)
+		id_table_put(&ledger->marked, id, 1);
 	if (ledger->change_count == ledger->change_size) {
 		ledger->change_size = ledger->change_size * 2 + 64;
 		ledger->changes = mem_resize(ledger->changes,
@@ -237,17 +242,22 @@ ledger_change(struct ledger *ledger, enum journal_type type, uint64_t id,
 void
 ledger_retire(struct ledger *ledger, uint64_t id)
 {
+	bool is_plain =
+	    id >= ledger->first_id && id_table_get(&ledger->marked, id) == NULL;
+
 	if (id == 0 || id >= ledger->next_id ||
 	    id_table_get(&ledger->retired, id) != NULL)
 		return;
 	id_table_put(&ledger->retired, id, 1);
 	id_table_remove(&ledger->recipients, id);
+	id_table_remove(&ledger->marked, id);
 	if (ledger->retiring_count == ledger->retiring_size) {
 		ledger->retiring_size = ledger->retiring_size * 2 + 64;
 		ledger->retiring = mem_resize(ledger->retiring,
 		    ledger->retiring_size, sizeof(*ledger->retiring));
 	}
-	ledger->retiring[ledger->retiring_count++] = id;
+	ledger->retiring[ledger->retiring_count++] =
+	    id | (is_plain ? CLEAN_PLAIN : 0);
 	journal_record_append(
 	    &ledger->journal.batch, JOURNAL_RETIRED, id, NULL, 0);
 	ledger->journal.batch_records++;

@@ -4,8 +4,8 @@
  * What is handed in here is on the disk after the next ledger_commit that
  * returns 0, and not before. After a -1 the process must end: see journal.h.
  * The files of a message are made before its record is durable and marked and
- * removed after it. Memory: what was retired and not removed yet, and the
- * changes of one batch.
+ * removed after it. Memory: what was retired and not removed yet, the changes
+ * of one batch, and which messages have had changes.
  */
 #ifndef QUEUE_LEDGER_H
 #define QUEUE_LEDGER_H
@@ -31,10 +31,12 @@ struct ledger {
 	struct id_table retired;    /* until their files are gone */
 	struct id_table recipients; /* how many a message has, as a cache; the
 				       top bit: it has a done file */
+	uint64_t first_id;      /* what was accepted before may have any file */
+	struct id_table marked; /* of those after it: not mess and env alone */
 	struct change *changes; /* of this batch; their texts lie in texts */
 	size_t change_count, change_size;
 	struct str texts;
-	uint64_t *retiring; /* ids retired by this batch */
+	uint64_t *retiring; /* retired by this batch: see cleaners_remove */
 	size_t retiring_count, retiring_size;
 	uint64_t message_count; /* accepted since the start */
 	struct str head, env;   /* scratch */

@@ -15,6 +15,7 @@
 
 #include "base/die.h"
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/sig.h"
 #include "conf/control.h"
 #include "queue/clean_job.h"
@@ -62,6 +63,7 @@ main(int argc, char **argv)
 		die_sys("cannot change to %s", quote(control_home_path()));
 	if (chdir("queue") == -1)
 		die_sys("cannot change to queue");
+	mem_warm();
 	for (;;) {
 		got = fd_receive_packet(0, packet, sizeof(packet), &passed);
 		fd_close(passed); /* none is expected */

@@ -89,7 +89,8 @@ on_cleaned(void *owner, const struct clean_job *job, bool ok, struct span error)
 		return;
 	case CLEAN_REMOVE:
 		for (size_t i = 0; ok && i < job->id_count; i++)
-			ledger_removed(&queue.ledger, job->ids[i]);
+			ledger_removed(
+			    &queue.ledger, job->ids[i] & ~CLEAN_PLAIN);
 		break;
 	case CLEAN_CHECKPOINT:
 		if (ok)
@@ -248,7 +249,8 @@ turn(void)
 	control_door_serve(&queue.control, control);
 	if (queue.control.failed)
 		fail("cannot go on");
-	on_signals(now_ms);
+	if (queue.items[0].revents != 0)
+		on_signals(now_ms);
 	commit_all(now_ms);
 	if (orders_tidy(&queue.orders, now_ms) == -2)
 		fail("cannot sync queue");

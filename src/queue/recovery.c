@@ -414,6 +414,7 @@ recovery_run(struct ledger *ledger, size_t slots, size_t size_kib)
 	ledger->next_id = recovery.replay.next_id;
 	if (recovery.inventory.next_id > ledger->next_id)
 		ledger->next_id = recovery.inventory.next_id;
+	ledger->first_id = ledger->next_id;
 	set_bad_segments_aside(&recovery);
 	redo_journal(&recovery);
 	judge_files(&recovery);

@@ -201,17 +201,21 @@ store_discard(enum queue_kind kind, uint64_t id)
 }
 
 int
-store_remove_all(uint64_t id)
+store_remove_plain(uint64_t id)
 {
 	/* env last: a message that still has its envelope is seen as one */
-	static const enum queue_kind order[] = {
-	    QUEUE_DONE, QUEUE_BOUNCE, QUEUE_MESS, QUEUE_ENV};
+	if (store_remove(QUEUE_MESS, id) == -1)
+		return -1;
+	return store_remove(QUEUE_ENV, id);
+}
 
-	for (size_t i = 0; i < COUNT(order); i++) {
-		if (store_remove(order[i], id) == -1)
-			return -1;
-	}
-	return 0;
+int
+store_remove_all(uint64_t id)
+{
+	if (store_remove(QUEUE_DONE, id) == -1 ||
+	    store_remove(QUEUE_BOUNCE, id) == -1)
+		return -1;
+	return store_remove_plain(id);
 }
 
 int

@@ -38,6 +38,8 @@ MUST_USE int store_read(
 /* A file that is not there is as good as removed. */
 MUST_USE int store_remove(enum queue_kind kind, uint64_t id);
 MUST_USE int store_remove_all(uint64_t id); /* of all kinds */
+/* The same where only mess and env were ever made. */
+MUST_USE int store_remove_plain(uint64_t id);
 /* The same for a file that nobody was promised: if it stays, recovery takes it
    away. Keeps errno. */
 void store_discard(enum queue_kind kind, uint64_t id);

@@ -237,7 +237,7 @@ accept_one(struct submit_door *door, int64_t now_ms)
 
 	if (door->count == door->max)
 		return 0;
-	fd = accept(door->listener, NULL, NULL);
+	fd = fd_accept(door->listener);
 	if (fd == -1) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 		    errno == ENOMEM)
@@ -245,8 +245,7 @@ accept_one(struct submit_door *door, int64_t now_ms)
 		return errno == ECONNABORTED || errno == EINTR;
 	}
 	client = mem_try_alloc(1, sizeof(*client));
-	if (client == NULL || fd_cloexec(fd) == -1 ||
-	    privilege_peer(fd, &uid) == -1) {
+	if (client == NULL || privilege_peer(fd, &uid) == -1) {
 		free(client);
 		fd_close(fd); /* it tries again, or fails for now */
 		return 1;

@@ -48,11 +48,42 @@ texts_of_failures_are_limited(void **state)
 	}
 }
 
+/* Which files a message may have decides what qmail-clean has to remove. */
+static void
+only_unmarked_messages_of_this_run_are_plain(void **state)
+{
+	struct ledger ledger;
+
+	(void)state;
+	ledger_init(&ledger, NULL, NULL);
+	journal_init(&ledger.journal, JOURNAL_SLOTS_MIN, 1024);
+	ledger.next_id = 4;
+	ledger_retire(
+	    &ledger, 1); /* recovery has not said where this run starts */
+	ledger.first_id = 3;
+	id_table_put(&ledger.recipients, 4, 2);
+	assert_int_equal(
+	    ledger_change(&ledger, JOURNAL_DONE, 4, 0, (struct span){"", 0}),
+	    0);
+	ledger.next_id = 6;
+	for (uint64_t id = 2; id < 6; id++)
+		ledger_retire(&ledger, id);
+	assert_int_equal(ledger.retiring_count, 5);
+	assert_true(ledger.retiring[0] == 1);
+	assert_true(ledger.retiring[1] == 2);
+	assert_true(ledger.retiring[2] == (3 | CLEAN_PLAIN));
+	assert_true(ledger.retiring[3] == 4);
+	assert_true(ledger.retiring[4] == (5 | CLEAN_PLAIN));
+	assert_null(id_table_get(&ledger.marked, 4));
+	ledger_free(&ledger);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(texts_of_failures_are_limited),
+	    cmocka_unit_test(only_unmarked_messages_of_this_run_are_plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
