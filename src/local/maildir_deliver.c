@@ -19,6 +19,7 @@ enum {
 
 static struct {
 	uint64_t count; /* messages of this process */
+	pid_t pid;      /* of it, or 0: not asked yet */
 	char host[HOST_MAX + 1];
 } maildir;
 
@@ -46,6 +47,9 @@ learn_host(void)
 {
 	char name[256];
 
+	/* no child of ours makes names: the number stays right */
+	if (maildir.pid == 0)
+		maildir.pid = getpid();
 	if (maildir.host[0] != '\0')
 		return 0;
 	if (gethostname(name, sizeof(name)) == -1)
@@ -61,8 +65,8 @@ maildir_append_next_name(struct str *to)
 {
 	if (learn_host() == -1)
 		return -1;
-	maildir_append_name(
-	    to, clock_now(), getpid(), ++maildir.count, span_of(maildir.host));
+	maildir_append_name(to, clock_now(), maildir.pid, ++maildir.count,
+	    span_of(maildir.host));
 	return 0;
 }
 
@@ -95,8 +99,8 @@ create_tmp(struct attempt *attempt)
 	for (int tries = 0; tries < NAME_TRIES; tries++) {
 		if (make_paths(attempt) == -1)
 			return -1;
-		attempt->fd = open(attempt->tmp.s,
-		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		attempt->fd =
+		    fd_open(attempt->tmp.s, O_WRONLY | O_CREAT | O_EXCL, 0600);
 		if (attempt->fd != -1) {
 			attempt->in_tmp = true;
 			return 0;
@@ -210,8 +214,7 @@ maildir_deliver(const char *dir, struct span head, struct message *message,
 	int result = EXIT_OK;
 
 	str_format(&attempt.new, "%snew", dir);
-	attempt.new_dir =
-	    open(attempt.new.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	attempt.new_dir = fd_open(attempt.new.s, O_RDONLY | O_DIRECTORY, 0);
 	if (attempt.new_dir == -1 || deliver(&attempt, head, message) == -1) {
 		int error = errno;
 

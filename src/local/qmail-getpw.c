@@ -13,7 +13,6 @@
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/in.h"
-#include "base/out.h"
 #include "base/sig.h"
 #include "base/str.h"
 #include "conf/accounts.h"
@@ -21,10 +20,6 @@
 #include "config.h"
 #include "local/getpw.h"
 #include "mail/netstring.h"
-
-enum {
-	WRITE_S = 60, /* for whoever asked to take the answer */
-};
 
 static void
 load_site(struct getpw_site *site)
@@ -56,9 +51,9 @@ answer_once(const struct getpw_site *site, const char *local)
 }
 
 static void
-answer(const struct getpw_site *site, struct span local, struct out *out)
+answer(const struct getpw_site *site, struct span local, struct str *answers)
 {
-	struct str entry = STR_INIT, payload = STR_INIT, packet = STR_INIT;
+	struct str entry = STR_INIT, payload = STR_INIT;
 	int code = getpw_find(site, local, &entry);
 
 	if (code == 0) {
@@ -68,10 +63,8 @@ answer(const struct getpw_site *site, struct span local, struct out *out)
 		str_append_char(&payload, 'E');
 		str_append_u64(&payload, (uint64_t)code);
 	}
-	netstring_append(&packet, local);
-	netstring_append(&packet, str_span(&payload));
-	out_span(out, str_span(&packet));
-	str_free(&packet);
+	netstring_append(answers, local);
+	netstring_append(answers, str_span(&payload));
 	str_free(&payload);
 	str_free(&entry);
 }
@@ -80,31 +73,33 @@ answer(const struct getpw_site *site, struct span local, struct out *out)
 static int
 serve(const struct getpw_site *site)
 {
-	static char in_buf[2 * GETPW_LOCAL_MAX], out_buf[8192];
-	struct out out;
+	static char in_buf[2 * GETPW_LOCAL_MAX];
+	struct str answers = STR_INIT;
 	struct in in;
 
-	out_init(&out, 1, WRITE_S, out_buf, sizeof(out_buf));
 	in_init(&in, 0, 0, in_buf, sizeof(in_buf));
-	in.tied = &out;
+	in_time(&in);
 	for (;;) {
 		struct span have = in_buffered(&in), local;
 		ssize_t used =
 		    netstring_decode(have.s, have.len, GETPW_LOCAL_MAX, &local);
 
 		if (used > 0) {
-			answer(site, local, &out);
+			answer(site, local, &answers);
 			in_skip(&in, (size_t)used);
 			continue;
 		}
 		if (used != NETSTRING_MORE)
 			die_perm("descriptor 0: not a query");
+		/* whoever asked waits for it, or has ended and so ends us */
+		if (fd_write_all(1, answers.s, answers.len) == -1)
+			die_sys("cannot answer");
+		str_clear(&answers);
 		if (in_more(&in) == 1)
 			continue;
 		if (in.error != 0 || in_buffered(&in).len > 0)
 			die_temp("descriptor 0: the query is cut off");
-		if (out_flush(&out) == -1)
-			die_sys("cannot answer");
+		str_free(&answers);
 		return EXIT_OK;
 	}
 }

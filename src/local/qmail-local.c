@@ -22,6 +22,7 @@
 
 #include "base/die.h"
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/sig.h"
 #include "base/str.h"
 #include "local/delivery.h"
@@ -133,6 +134,8 @@ static int
 run_worker(void)
 {
 	int sock = take_socket();
+
+	mem_warm();
 
 	for (;;) {
 		struct local_job job;

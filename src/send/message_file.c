@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include "base/dir.h"
 #include "base/fd.h"
 
-int
-message_file_open(int queue_dir, enum queue_kind kind, uint64_t id)
+static int
+open_file(int queue_dir, enum queue_kind kind, uint64_t id, off_t *size)
 {
 	struct str path = STR_INIT;
 	struct stat st;
@@ -28,20 +28,56 @@ message_file_open(int queue_dir, enum queue_kind kind, uint64_t id)
 		errno = EINVAL;
 		return -1;
 	}
+	*size = st.st_size;
 	return fd;
+}
+
+int
+message_file_open(int queue_dir, enum queue_kind kind, uint64_t id)
+{
+	off_t unused;
+
+	return open_file(queue_dir, kind, id, &unused);
+}
+
+/* As many bytes as there were when it was opened: what is added meanwhile is
+   news for the next reading. */
+static int
+read_size(int fd, size_t size, struct str *to)
+{
+	if (str_try_reserve(to, size) == -1)
+		return -1;
+	while (to->len < size) {
+		ssize_t got = read(fd, to->s + to->len, size - to->len);
+
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got == -1)
+			return -1;
+		if (got == 0)
+			break;
+		to->len += (size_t)got;
+	}
+	if (to->size > 0)
+		to->s[to->len] = '\0';
+	return 0;
 }
 
 int
 message_file_read(int queue_dir, enum queue_kind kind, uint64_t id, size_t max,
     struct str *to)
 {
-	int fd = message_file_open(queue_dir, kind, id);
-	int result;
+	off_t size;
+	int fd = open_file(queue_dir, kind, id, &size);
+	int result = -1;
 
 	str_clear(to);
 	if (fd == -1)
 		return -1;
-	result = file_read_fd(fd, max, to);
+	if ((uint64_t)size > max)
+		errno = EFBIG;
+	else
+		result = read_size(fd, (size_t)size, to);
 	fd_close(fd);
 	return result;
 }

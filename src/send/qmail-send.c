@@ -111,6 +111,7 @@ start(void)
 	send_state.last_s = clock_now();
 	send_state.last_ms = clock_mono_ms();
 	state->started_ms = send_state.last_ms;
+	waiting_expect_all(state);
 	delivery_log_status(state);
 }
 
@@ -188,11 +189,15 @@ static void
 take_turn(struct state *state)
 {
 	read_clocks(state);
-	take_signals(state);
-	for (size_t i = 0; i < CHANNELS; i++)
-		delivery_read_results(state, (enum channel_kind)i);
-	read_bounce_answers(state);
-	if (!intake_read_notices(state))
+	if (state->ready.signals)
+		take_signals(state);
+	for (size_t i = 0; i < CHANNELS; i++) {
+		if (state->ready.channels[i])
+			delivery_read_results(state, (enum channel_kind)i);
+	}
+	if (state->ready.helpers)
+		read_bounce_answers(state);
+	if (state->ready.queue && !intake_read_notices(state))
 		refuse_to_start("qmail-send is already running");
 	if (!state->exiting)
 		obey_settle(state);

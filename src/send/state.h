@@ -23,6 +23,11 @@
 #include "send/schedule.h"
 #include "send/settings.h"
 
+/* Who may have something to say; all, if waiting has not told better. */
+struct ready {
+	bool signals, queue, helpers, channels[CHANNELS];
+};
+
 struct state {
 	struct settings settings;
 	unsigned generation; /* grows with each rereading of the tables */
@@ -46,6 +51,7 @@ struct state {
 	int64_t started_ms;
 	int64_t wake_ms;     /* for delivery_wake_stuck */
 	int64_t farewell_ms; /* 0; then when to go even if the queue is dumb */
+	struct ready ready;  /* made by waiting_wait */
 	int signals;         /* the pipe of base/sig.h */
 	int lifeline;        /* or -1: there is none any more */
 	bool exiting;

@@ -60,6 +60,34 @@ find_wait(const struct state *state)
 }
 
 void
+waiting_expect_all(struct state *state)
+{
+	state->ready =
+	    (struct ready){.signals = true, .queue = true, .helpers = true};
+	for (size_t i = 0; i < CHANNELS; i++)
+		state->ready.channels[i] = true;
+}
+
+/* What is left for another turn is reported again by the next poll. */
+static void
+note_ready(struct state *state, const struct pollfd *items)
+{
+	struct ready *ready = &state->ready;
+
+	ready->signals = items[POLL_SIGNALS].revents != 0;
+	/* the link has appointments of its own: to connect, to give up */
+	ready->queue = items[POLL_QUEUE].revents != 0 ||
+	    queue_link_wakes_ms(&state->link) != 0;
+	for (size_t i = 0; i < CHANNELS; i++)
+		ready->channels[i] = items[POLL_LOCAL + i].revents != 0;
+	ready->helpers = false;
+	for (size_t i = 0; i < BOUNCE_HELPERS; i++) {
+		if (items[POLL_HELPERS + i].revents != 0)
+			ready->helpers = true;
+	}
+}
+
+void
 waiting_wait(struct state *state)
 {
 	struct pollfd items[POLL_COUNT];
@@ -87,8 +115,10 @@ waiting_wait(struct state *state)
 		if (errno != EINTR)
 			message_log_text(
 			    &state->log, "warning: trouble in select");
+		waiting_expect_all(state);
 		return;
 	}
+	note_ready(state, items);
 	/* whoever held the other end is gone: as good as TERM */
 	if (items[POLL_LIFELINE].revents != 0) {
 		state->lifeline = -1;

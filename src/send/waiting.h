@@ -11,7 +11,9 @@ enum {
 	WAITING_MAX_MS = 30 * 1000, /* at most, to notice a step of the clock */
 };
 
-/* Sets state->exiting when the lifeline has ended. */
+/* As before the first wait: nobody knows. */
+void waiting_expect_all(struct state *state);
+/* Sets state->ready, and state->exiting when the lifeline has ended. */
 void waiting_wait(struct state *state);
 
 #endif
