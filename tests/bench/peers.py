@@ -184,7 +184,7 @@ class Cqmail(Peer):
     def _configure(self):
         control = {
             "me": HOST, "locals": HOST, "defaultdelivery": "./Maildir/",
-            "concurrencyincoming": str(SESSIONS_MAX),
+            "concurrencyincoming": str(SESSIONS_MAX), "maxrcpt": "0",
             "rcpthosts": "\n".join([HOST, *self.routes]),
             "smtproutes": "\n".join(f"{d}:{a}:{p}" for d, (a, p) in self.routes.items()),
         }
