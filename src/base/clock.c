@@ -1,7 +1,11 @@
 #include "base/clock.h"
 
-#include <string.h>
+#include <limits.h>
 #include <time.h>
+
+enum {
+	YEAR_0 = 1900, /* of tm_year */
+};
 
 static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -27,12 +31,14 @@ clock_mono_ms(void)
 static struct tm
 broken_down(int64_t when_s)
 {
+	static const struct tm epoch = {
+	    .tm_mday = 1, .tm_year = 70, .tm_wday = 4};
 	time_t when = (time_t)when_s;
 	struct tm parts;
 
 	/* a year beyond int: print the epoch rather than garbage */
-	if (gmtime_r(&when, &parts) == NULL)
-		memset(&parts, 0, sizeof(parts));
+	if (gmtime_r(&when, &parts) == NULL || parts.tm_year > INT_MAX - YEAR_0)
+		return epoch;
 	return parts;
 }
 
@@ -42,7 +48,7 @@ clock_append_date(struct str *to, int64_t when_s)
 	struct tm at = broken_down(when_s);
 
 	str_append_format(to, "%d %s %d %02d:%02d:%02d -0000", at.tm_mday,
-	    months[at.tm_mon], 1900 + at.tm_year, at.tm_hour, at.tm_min,
+	    months[at.tm_mon], YEAR_0 + at.tm_year, at.tm_hour, at.tm_min,
 	    at.tm_sec);
 }
 
@@ -53,5 +59,5 @@ clock_append_mbox(struct str *to, int64_t when_s)
 
 	str_append_format(to, "%s %s %02d %02d:%02d:%02d %d", days[at.tm_wday],
 	    months[at.tm_mon], at.tm_mday, at.tm_hour, at.tm_min, at.tm_sec,
-	    1900 + at.tm_year);
+	    YEAR_0 + at.tm_year);
 }
