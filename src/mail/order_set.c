@@ -296,29 +296,52 @@ is_whole(struct span file)
 	return memcmp(file.s + len, want, TRAILER_BYTES) == 0;
 }
 
+/* Takes the next line off *file. 1; 0 at the end; -1 if it is no order, or has
+   no end. */
+static int
+next_order(struct span *file, struct order *order)
+{
+	size_t end = span_find(*file, '\n');
+	struct span line = *file;
+
+	if (file->len == 0)
+		return 0;
+	if (end == SPAN_NONE) {
+		*file = span_from(*file, file->len);
+		return -1;
+	}
+	line = span_until(line, end);
+	*file = span_from(*file, end + 1);
+	return order_parse(line, order) == -1 ? -1 : 1;
+}
+
+static bool
+is_sound(struct span file)
+{
+	struct order order;
+	int got;
+
+	while ((got = next_order(&file, &order)) == 1)
+		continue;
+	return got == 0;
+}
+
 int
 order_set_read(struct order_set *set, struct span file)
 {
-	bool whole = is_whole(file), damaged = !whole;
+	bool whole = is_whole(file), damaged;
+	struct order order;
+	int got;
 
 	if (whole)
 		file = span_until(file, file.len - TRAILER_BYTES);
-	while (file.len > 0) {
-		size_t end = span_find(file, '\n');
-		struct span line = file;
-		struct order order;
-
-		if (end != SPAN_NONE)
-			line = span_until(file, end);
-		file = end == SPAN_NONE ? span_from(file, file.len)
-					: span_from(file, end + 1);
-		if (end == SPAN_NONE || order_parse(line, &order) == -1) {
-			damaged = true;
-			continue;
-		}
+	damaged = !whole || !is_sound(file);
+	while ((got = next_order(&file, &order)) != 0) {
 		/* what may be wrong must do nothing that cannot be undone */
-		if (!whole &&
-		    (order.kind == ORDER_EXPIRE || order.kind == ORDER_REMOVE))
+		if (got == -1 ||
+		    (damaged &&
+			(order.kind == ORDER_EXPIRE ||
+			    order.kind == ORDER_REMOVE)))
 			continue;
 		if (order_set_add(set, &order) != -1)
 			continue;

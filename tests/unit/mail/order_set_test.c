@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/pack.h"
 #include "mail/order_set.h"
 
 static const struct row {
@@ -236,10 +237,28 @@ the_file_comes_back(void **state)
 	str_free(&second);
 }
 
+static void
+a_line_that_is_none_is_damage(void **state)
+{
+	struct order_set set = ORDER_SET_INIT;
+	struct str text = STR_INIT;
+
+	(void)state;
+	str_append_cstr(
+	    &text, "1 remove 9\n1 hold message 9\n1 no such order\n");
+	str_append_format(&text, "end %08x\n", crc32c(0, text.s, text.len));
+	assert_int_equal(order_set_read(&set, str_span(&text)), -1);
+	assert_int_equal(set.count, 1);
+	assert_true(order_set_has_message(&set, ORDER_HOLD_MESSAGE, 9));
+	order_set_free(&set);
+	str_free(&text);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_line_that_is_none_is_damage),
 	    cmocka_unit_test(lines_are_read_and_written),
 	    cmocka_unit_test(recipients_are_found_by_domain),
 	    cmocka_unit_test(origins_are_held_by_their_key),
