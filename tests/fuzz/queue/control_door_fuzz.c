@@ -246,27 +246,29 @@ read_link(void)
 	}
 }
 
-/* The answer to the request that waits for longest. */
+/* The answer to the request that waits for longest; a barrier is answered at
+   its own time. */
 static void
 check_answer(size_t which, char kind, struct span rest)
 {
+	int *waiting = world.waiting[which], items;
+	size_t *count = &world.waiting_count[which], i = 0;
 	struct span results, heard;
-	int items;
 
-	require(world.waiting_count[which] > 0);
-	items = world.waiting[which][0];
-	world.waiting_count[which]--;
-	memmove(world.waiting[which], world.waiting[which] + 1,
-	    world.waiting_count[which] * sizeof(world.waiting[which][0]));
-	require(kind == 'B' ? items == -1 : items >= 0);
+	while (i < *count && (waiting[i] == -1) != (kind == 'B'))
+		i++;
+	require(i < *count);
+	items = waiting[i];
+	(*count)--;
+	memmove(waiting + i, waiting + i + 1, (*count - i) * sizeof(*waiting));
 	if (kind != 'K')
 		return;
 	require(netstring_take(&rest, &results) == 0);
 	require(netstring_take(&rest, &heard) == 0 && rest.len == 0);
 	require(span_is(heard, "0") || span_is(heard, "1"));
 	require(results.len == (size_t)items);
-	for (size_t i = 0; i < results.len; i++)
-		require(strchr("KSNFBE", results.s[i]) != NULL);
+	for (size_t at = 0; at < results.len; at++)
+		require(strchr("KSNFBE", results.s[at]) != NULL);
 }
 
 static void
