@@ -153,8 +153,9 @@ fuzz_hush(void)
 	static int null = -1;
 
 	if (fuzz_stderr == -1) {
-		fuzz_stderr = dup(2);
-		null = open("/dev/null", O_WRONLY);
+		/* high, out of the way of programs with a descriptor 3 */
+		fuzz_stderr = fcntl(2, F_DUPFD_CLOEXEC, 100);
+		null = fcntl(open("/dev/null", O_WRONLY), F_DUPFD_CLOEXEC, 100);
 		require(fuzz_stderr != -1 && null != -1);
 	}
 	__sanitizer_set_report_fd((void *)(intptr_t)fuzz_stderr);
