@@ -99,7 +99,7 @@ class QueueCatcher:
         script = home.base / "catcher"
         script.write_text(
             "#!/bin/sh\n# keeps the message (fd 0) and the envelope (fd 1)\n"
-            f"d={self.place}\nn=$$\ncat >$d/$n.mess || exit 53\n"
+            f"d={self.place}\nn=$(date +%s%N)\ncat >$d/$n.mess || exit 53\n"
             "cat <&1 >$d/$n.env.new || exit 53\n"
             f"QMAILHOME={home.home} {home.bin}/qmail-queue <$d/$n.mess 1<$d/$n.env.new || exit\n"
             "mv $d/$n.env.new $d/$n.env\n")
@@ -108,9 +108,9 @@ class QueueCatcher:
         self.program = str(script)
 
     def all(self):
-        """[(sender, [recipients], message)], all bytes."""
+        """[(sender, [recipients], message)], all bytes, in the order of their start."""
         found = []
-        for path in sorted(self.place.glob("*.env"), key=lambda p: p.stat().st_mtime_ns):
+        for path in sorted(self.place.glob("*.env")):
             fields = path.read_bytes().split(b"\0")
             assert fields[-2:] == [b"", b""] and fields[0][:1] == b"F", fields
             assert all(f[:1] == b"T" for f in fields[1:-2]), fields

@@ -93,7 +93,7 @@ def test_procmail_waits_for_our_lock_of_the_mbox(procmail):
     instance.dotqmail("", line + "./Mailbox\n")
     for number in range(12):
         instance.send_smtp(b"Subject: %d\n\n%s" % (number, b"From x\n" * 2000))
-    instance.wait_empty()
+    instance.wait_empty(5 * lib.TIMEOUT_S)
     box = list(mailbox.mbox(at / "Mailbox", create=False))
     assert sorted(int(m["subject"]) for m in box) == sorted([*range(12), *range(12)])
     assert {m.get_payload().rstrip("\n") for m in box} == {(">From x\n" * 2000).rstrip("\n")}

@@ -110,7 +110,7 @@ def test_dovecot_reads_while_mail_is_delivered(instance, imap):
                     one.ask("uid", "store", str(uid), "+FLAGS",
                             "(\\Seen \\Flagged)" if uid % 3 == 0 else "(\\Seen)")
         return all(len(x) >= COUNT for x in seen.values())
-    lib.wait_until(look, what="all messages by IMAP")
+    lib.wait_until(look, timeout=5 * lib.TIMEOUT_S, what="all messages by IMAP")
     sender.join()
     instance.wait_empty()
     for one in (first, second):
@@ -175,7 +175,7 @@ def mutt(home, box, keys, settings=()):
         stdin=theirs, stdout=theirs, stderr=theirs, env=home.env(TERM="vt100"), cwd=home.base,
         start_new_session=True, **lib.as_user())
     os.close(theirs)
-    shown, deadline = b"", time.monotonic() + lib.TIMEOUT_S
+    shown, deadline = b"", time.monotonic() + 5 * lib.TIMEOUT_S
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError):
             if select.select([ours], [], [], 0.3)[0]:

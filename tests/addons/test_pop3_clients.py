@@ -50,9 +50,12 @@ def with_newline(text):
     return text if text.endswith(b"\n") else text + b"\n"
 
 
-def left(home):
+def wait_left(home, count):
+    """Waits until so many messages are left: a client may end before the server has
+    done what QUIT means."""
     at = home.user_home() / "Maildir"
-    return len(os.listdir(at / "new")) + len(os.listdir(at / "cur"))
+    lib.wait_until(lambda: len(os.listdir(at / "new")) + len(os.listdir(at / "cur")) == count,
+                   what=f"{count} messages that are left")
 
 
 class Mpop:
@@ -117,7 +120,7 @@ def test_fetches_every_byte_and_deletes(client):
     assert sorted(got) == sorted(made) and len(client.messages()) == len(made)
     for number, what in enumerate(ODD):
         assert got[number] == with_newline(made[number]), what
-    assert left(client.home) == 0
+    wait_left(client.home, 0)
 
 
 def test_keeps_and_knows_by_uidl_what_it_has(client):
@@ -125,7 +128,7 @@ def test_keeps_and_knows_by_uidl_what_it_has(client):
     addonlib.expect_ok(client.fetch(keep=True))
     addonlib.expect_ok(client.fetch(keep=True))
     assert sorted(number_of(m) for m in client.messages()) == sorted(made)
-    assert left(client.home) == len(made)
+    wait_left(client.home, len(made))
     # a new one among them is fetched alone
     (client.home.user_home() / "Maildir/new/1600000000.1.x").write_bytes(
         b"Subject: number 99\n\nnew\n")
@@ -141,7 +144,7 @@ def test_fetches_many(client):
     addonlib.expect_ok(client.fetch(keep=False))
     got = {number_of(m): m for m in client.messages()}
     assert got == made
-    assert left(client.home) == 0
+    wait_left(client.home, 0)
 
 
 def test_a_wrong_password_is_refused(client):
@@ -151,7 +154,8 @@ def test_a_wrong_password_is_refused(client):
     (client.home.home / "users/test.password").write_text(password + "x")
     done = client.fetch(keep=False)
     assert done.returncode != 0
-    assert client.messages() == [] and left(client.home) == 1
+    assert client.messages() == []
+    wait_left(client.home, 1)
 
 
 def test_fetchmail_hands_on_to_our_smtpd(instance):
@@ -172,7 +176,7 @@ def test_fetchmail_hands_on_to_our_smtpd(instance):
     paths = instance.wait_maildir("ann", len(made))
     got = {number_of(p.read_bytes()): addonlib.payload(p) for p in paths}
     assert got == {n: with_newline(m) for n, m in made.items()}
-    assert left(instance) == 0
+    wait_left(instance, 0)
 
 
 def test_mpop_writes_an_mbox_that_python_reads(home):
@@ -217,7 +221,7 @@ def server(home):
     yield start
     for process in started:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(lib.TIMEOUT_S)
         process.stdout.close()
 
 
@@ -284,4 +288,4 @@ def test_fetchmail_logs_in_by_apop(home, server):
         env={"FETCHMAILHOME": home.base}))
     (path,) = place.iterdir()
     assert addonlib.payload(path) == made[0]
-    assert left(home) == 0
+    wait_left(home, 0)

@@ -108,7 +108,7 @@ def test_mailfront_qmtp_takes_what_our_remote_sends(make_instance):
     (path,) = there.wait_maildir()
     assert addonlib.payload(path) == BODY
     here.wait_empty()
-    assert "success" in here.log()
+    here.wait_log("success")
 
 
 # ---- qpsmtpd -----------------------------------------------------------------------------

@@ -81,13 +81,13 @@ class Home:
         except FileNotFoundError:
             return ""
 
-    def connect(self, name, kind, process, deadline_s=5.0):
+    def connect(self, name, kind, process, deadline_s=60.0):
         """A socket to run/NAME, or None once process has ended."""
         path = os.path.join(self.path, "run", name)
         end = time.monotonic() + deadline_s
         while time.monotonic() < end:
             sock = socket.socket(socket.AF_UNIX, kind)
-            sock.settimeout(20)
+            sock.settimeout(60)
             try:
                 sock.connect(path)
                 return sock
@@ -240,10 +240,10 @@ def stop(process):
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(10)
+            process.wait(60)
     return process.returncode
 
 

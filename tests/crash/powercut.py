@@ -57,7 +57,7 @@ class RecordedHome(Home):
             process = subprocess.Popen(
                 [os.path.join(self.programs, "qmail-queued"), "-k", "64"], env=self.env(),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        sock = self.connect("submit.sock", socket.SOCK_STREAM, process, 20)
+        sock = self.connect("submit.sock", socket.SOCK_STREAM, process)
         if sock is not None:
             sock.close()
         return process
@@ -66,7 +66,7 @@ class RecordedHome(Home):
 def shut_down(home, process):
     """Ends qmail-queued, and waits until its qmail-cleans, who hold the lock, have ended."""
     code = stop(process)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     with open(os.path.join(home.path, "queue/lock"), "rb") as lock:
         while True:
             try:
@@ -521,7 +521,7 @@ def compare_with_program(home, place, count):
         subprocess.run([DRIVER, "-s", SEED, "-n", "0", "-r", spec, "-o", queue, home.oplog],
                        stdout=subprocess.DEVNULL, check=True)
         process = other.start(["qmail-queued", "-k", "64"])
-        sock = other.connect("submit.sock", socket.SOCK_STREAM, process, 20)
+        sock = other.connect("submit.sock", socket.SOCK_STREAM, process)
         if sock is not None:
             sock.close()
         if shut_down(other, process) != 0 or sock is None or files_of(queue) != results[number]:
@@ -561,7 +561,7 @@ class Mailboxes(RecordedHome):
             done = subprocess.run(
                 [os.path.join(self.programs, "qmail-local"), "--", "joe", self.root, "joe", "", "",
                  "h.example", "s@x.example", "./Mailbox"], stdin=f, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, env=self.env(fault), timeout=60)
+                stderr=subprocess.STDOUT, env=self.env(fault), timeout=300)
         if done.returncode == -signal.SIGKILL and self.kill:
             self.killed.append(body)
             return  # it told nobody anything

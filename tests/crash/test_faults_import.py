@@ -43,7 +43,7 @@ class Import:
         self.key, self.delivered, self.wrong = None, {}, []
 
     def run(self, fault=None):
-        return self.home.start(["qmail-qtool", "import", str(self.queue.path)], fault).wait(60)
+        return self.home.start(["qmail-qtool", "import", str(self.queue.path)], fault).wait(300)
 
     def is_held(self):
         try:

@@ -39,7 +39,7 @@ class Mailbox(Home):
             done = subprocess.run(
                 [os.path.join(BIN, "qmail-local"), "--", "joe", self.user, "joe", "", "",
                  "h.example", "s@x.example", "./Mailbox"],
-                stdin=f, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, timeout=60)
+                stdin=f, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, timeout=300)
         return done.returncode, done.stdout
 
     def read(self, name):

@@ -38,7 +38,7 @@ class Boxes(Home):
     def run(self, fault=None):
         env = self.env(fault)
         env.update(MAILDIR=self.maildir, MAIL=self.mail, MAILTMP=self.mail + ".tmp")
-        return subprocess.run([os.path.join(BIN, self.program)], env=env, timeout=60,
+        return subprocess.run([os.path.join(BIN, self.program)], env=env, timeout=300,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def shown(self):

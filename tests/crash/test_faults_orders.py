@@ -105,7 +105,7 @@ def run(path, fault):
         stop(process)
     again = home.start(["qmail-queued", "-k", "64"])
     try:
-        if home.connect("submit.sock", socket.SOCK_STREAM, again, 20) is None:
+        if home.connect("submit.sock", socket.SOCK_STREAM, again) is None:
             return ["the next start failed: " + home.log_text()[-500:]]
         # it writes what it knows, which drops the orders about those who are gone
         answer = Administrator(home, again).ask(b"O", b"hold domain end.example")

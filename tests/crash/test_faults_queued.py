@@ -112,7 +112,7 @@ def run(path, scenario, fault):
         stop(process)
     again = home.start(["qmail-queued", "-k", "64"])
     try:
-        if home.connect("submit.sock", 1, again, 20) is None:
+        if home.connect("submit.sock", 1, again) is None:
             return ["the next start failed: " + home.log_text()[-500:]]
     finally:
         stop(again)

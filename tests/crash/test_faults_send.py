@@ -61,8 +61,8 @@ def end_send(instance, sig):
         instance.daemons["send"].process.wait(10)
     except subprocess.TimeoutExpired:
         instance.kill("send", signal.SIGKILL)
-        instance.daemons["send"].process.wait(10)
-    lib.wait_until(lambda: not instance.pids("qmail-send"), 20, "the end of qmail-send")
+        instance.daemons["send"].process.wait(60)
+    lib.wait_until(lambda: not instance.pids("qmail-send"), what="the end of qmail-send")
 
 
 def run(kind, at, error, count_file=None):
@@ -78,7 +78,7 @@ def run(kind, at, error, count_file=None):
         wait_quiet(instance, 1.5)
         end_send(instance, signal.SIGKILL if error == KILL else signal.SIGTERM)
         instance.start_send()
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while instance.queue_ids() and time.monotonic() < end:
             instance.kill("send", signal.SIGALRM)
             wait_quiet(instance, 0.3)

@@ -49,8 +49,7 @@ def rule(running):
 
     yield write
     write("#\n")
-    running.kill("qmail-send", signal.SIGALRM)
-    running.wait_empty()
+    running.flush_empty()
     for name in ("link", "link-to-file", "hard", ".qmail-trap"):
         (home / name).unlink()
     shutil.rmtree(box)
@@ -199,5 +198,4 @@ def test_getpw_cannot_name_who_carries_the_mail(running, user, group, refused):
         shutil.rmtree(trap)
         running.kill("qmail-getpw", signal.SIGKILL)
         # the true one knows nobody of that name, and bounces it
-        running.kill("qmail-send", signal.SIGALRM)
-        running.wait_empty()
+        running.flush_empty()

@@ -57,6 +57,7 @@ def test_recovery_makes_room_before_it_needs_some(small):
     control.request(b"F", ident, 0, b"sorry\n")
     control.settle()
     small.kill("queued")
+    small.wait_gone("queued")
     small.wait_gone("qmail-clean")
     # the crash lost what was not synced, and left half of a large message
     for kind in ("done", "bounce"):

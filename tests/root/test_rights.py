@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import signal
 import socket
 from pathlib import Path
 
@@ -56,11 +55,18 @@ def everything_at_work(running, sink):
                 socket.create_connection(("127.0.0.1", running.it.pop3_port)):
             yield
     finally:
-        fd = os.open(fifo, os.O_RDWR)
+        # once it is read: what nobody has open keeps nothing
+        fd = lib.wait_until(lambda: open_for_writing(fifo), what="a reader")
         os.write(fd, b"go\n")
         os.close(fd)
         running.remove_control("smtproutes")
         running.wait_log(r"delivery \d+: success: go_?/", "send")
+
+
+def open_for_writing(fifo):
+    with contextlib.suppress(OSError):
+        return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    return None
 
 
 def login(running):
@@ -168,8 +174,7 @@ def held(running):
     running.wait_log(r"delivery \d+: deferral: ", "send")
     yield ID
     rule.write_text("#\n")
-    running.kill("qmail-send", signal.SIGALRM)
-    running.wait_log(rf"end msg {ID}$", "send")
+    running.flush(lambda: re.search(rf"end msg {ID}$", running.log("send"), re.M))
 
 
 # account, group: (may read in queue/, may write or create, may connect to)

@@ -118,6 +118,8 @@ class Scan:
         shutil.rmtree(self.place, ignore_errors=True)
         stopped = self.ctl("stop", "-x")
         sh("svc", "-dx", *self.supervised(), check=False)
+        lib.wait_until(lambda: all(sh("svok", d, check=False).returncode != 0
+                                   for d in self.supervised()), what="the end of supervise")
         for path in self.supervised():  # they must not meet the next svscan
             shutil.rmtree(path / "supervise", ignore_errors=True)
         return stopped
@@ -131,6 +133,8 @@ def scan(installation):
         yield one
     finally:
         one.end()
+        with contextlib.suppress(AssertionError):
+            lib.wait_until(lambda: not lib.processes_of(installation.home))
         left = lib.processes_of(installation.home)
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
@@ -165,7 +169,8 @@ def test_every_service_comes_up_and_serves(scan):
         assert b":K" in said, said
         wait_mail(it, before, f"Subject: by {name}\n".encode())
     lib.wait_until(lambda: serves(it.ports["pop3"]), what="pop3")
-    assert pop3(it.ports["pop3"])[0] >= 4
+    # what came in this very second is not shown yet
+    lib.wait_until(lambda: pop3(it.ports["pop3"])[0] >= 4, what="four messages by POP3")
 
 
 def serves(port):
@@ -192,13 +197,19 @@ def test_each_service_has_its_account(scan):
         pid = re.search(r"pid (\d+)", scan.states()[name])[1]
         lib.wait_until(lambda p=pid, u=uid: os.stat(f"/proc/{p}").st_uid == u,
                        what=f"{name} as {uid}")
-        environ = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        assert {x.partition(b"=")[0] for x in environ if x} <= {
-            b"PATH", b"QMAILHOME", b"PROTO"}
+        # its shell may not have become it yet
+        lib.wait_until(lambda p=pid: names_of_environment(p) <= {
+            b"PATH", b"QMAILHOME", b"PROTO"}, what=f"the environment of {name}")
         log = scan.it.home / "log" / name
         assert log.stat().st_uid == who[NAMES["qmaill"]]
+        lib.wait_until((log / "current").exists, what=f"a log of {name}")
         assert (log / "current").stat().st_uid == who[NAMES["qmaill"]]
         assert command_of(pid)
+
+
+def names_of_environment(pid):
+    environ = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return {x.partition(b"=")[0] for x in environ if x}
 
 
 def test_restart_and_stop(scan):
@@ -206,11 +217,12 @@ def test_restart_and_stop(scan):
     old = scan.states()["send"].split()[2]
     scan.done("restart", "send")
     assert scan.states()["send"].split()[2] != old
-    assert "20" == scan.done("log", "-n", "1")[:2]
+    lib.wait_until(lambda: scan.done("log", "-n", "1")[:2] == "20", what="a line of the log")
     scan.done("stop")
     assert {s.split()[0].rstrip(",") for s in scan.states().values()} == {"down"}
-    assert not [c for c in map(command_of, lib.processes_of(scan.it.home))
-                if "qmail-" in c]
+    # a qmail-clean may end after the one that it works for
+    lib.wait_until(lambda: not [c for c in map(command_of, lib.processes_of(scan.it.home))
+                                if "qmail-" in c], what="their end")
     assert scan.ctl("status").returncode == 1
 
 
@@ -252,7 +264,7 @@ def test_the_units_leave_each_program_what_it_needs(installation, tmp_path):
             client.sendmail("a@b.example", [f"{USER}@root.example"],
                             "Subject: by units\n\nx\n")
         wait_mail(it, before, b"Subject: by units\n")
-        assert pop3(it.ports["pop3"])[0] >= 1
+        lib.wait_until(lambda: pop3(it.ports["pop3"])[0] >= 1, what="it by POP3")
         for name, process in started.items():
             assert process.poll() is None, (tmp_path / f"{name}.log").read_text()
     finally:

@@ -4,10 +4,13 @@ They speak the formats of doc/ARCHITECTURE.md by themselves, so that an error of
 the programs' own library cannot hide behind itself.
 """
 
+import array
 import contextlib
+import fcntl
 import os
 import re
 import socket
+import termios
 import time
 
 from lib import wait_until
@@ -89,6 +92,16 @@ def submit(home, body, *args, **more):
     verdict = exchange(home, submission(body, *args, **more))
     assert verdict[:1] == b"K", verdict
     return int(verdict[1:])
+
+
+def wait_read(sock):
+    """Waits until the daemon has read all that was sent."""
+    left = array.array("i", [0])
+
+    def is_read():
+        fcntl.ioctl(sock, termios.TIOCOUTQ, left)
+        return left[0] == 0
+    wait_until(is_read, what="the daemon to read")
 
 
 # ---- control.sock ------------------------------------------------------------

@@ -1,5 +1,6 @@
 """maildir2mbox and mbox2maildir: every message is moved, none is lost."""
 
+import contextlib
 import fcntl
 import os
 import resource
@@ -212,9 +213,7 @@ def test_a_delivery_that_waits_meanwhile_is_not_lost(boxes):
         process = subprocess.Popen(
             [lib.bin_dir() / "qmail-local", "--", "joe", str(home), "joe", "", "", "h", "s@x",
              "./Mailbox"], stdin=f, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        fd = f"/proc/{process.pid}/fd"
-        lib.wait_until(lambda: any(os.readlink(f"{fd}/{n}") == str(mbox)
-                                   for n in os.listdir(fd)), what="its open of the mbox")
+        lib.wait_until(lambda: has_open(process.pid, mbox), what="its open of the mbox")
         copy = home / "copy"
         copy.write_bytes(b"From new x\n\nnew\n\n")
         copy.rename(mbox)
@@ -222,6 +221,14 @@ def test_a_delivery_that_waits_meanwhile_is_not_lost(boxes):
     assert process.returncode == 0, out
     text = mbox.read_bytes()
     assert text.startswith(b"From new x\n") and b"\nSubject: late\n" in text
+
+
+def has_open(pid, path):
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):  # it is closed just now
+            if os.readlink(f"/proc/{pid}/fd/{fd}") == str(path):
+                return True
+    return False
 
 
 def test_many_at_once_move_each_message_once(boxes):

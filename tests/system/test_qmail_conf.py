@@ -220,7 +220,8 @@ def test_the_services_work_under_svscan(place):
         new = home / "users/test/Maildir/new"
         lib.wait_until(lambda: list(new.iterdir()), what="the message")
         log = home / "log/send/current"
-        lib.wait_until(lambda: b"end msg" in log.read_bytes(), what="the log")
+        lib.wait_until(lambda: log.exists() and b"end msg" in log.read_bytes(),
+                       what="the log")
     finally:
         scan.send_signal(signal.SIGTERM)
         scan.wait()
@@ -228,7 +229,7 @@ def test_the_services_work_under_svscan(place):
         lib.wait_until(
             lambda: all(subprocess.run(["svok", s], check=False).returncode
                         for s in services), what="the end of all services")
-    assert not lib.processes_of(home)
+    lib.wait_until(lambda: not lib.processes_of(home), what="the end of all")
 
 
 def connects(port):

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lib import as_user, wait_until
+from lib import TIMEOUT_S, as_user, wait_until
 from queue_lab import Message, ids, read_verdict
 
 
@@ -90,14 +90,23 @@ def test_no_daemon(home):
 
 
 def test_a_restart_is_not_noticed(home):
-    codes = []
-    waiting = threading.Thread(
-        target=lambda: codes.append(home.queue_raw(b"x\n", envelope()).returncode))
-    waiting.start()
-    waiting.join(0.5)
-    home.start_queued()
-    waiting.join(30)
-    assert codes == [0]
+    home.start_queued()  # the first start takes longer: it makes the journal
+
+    def during_a_restart():
+        home.daemons["queued"].end()
+        codes, begun = [], time.monotonic()
+        waiting = threading.Thread(
+            target=lambda: codes.append(home.queue_raw(b"x\n", envelope()).returncode))
+        waiting.start()
+        waiting.join(0.5)
+        home.start_queued()
+        took_s = time.monotonic() - begun
+        waiting.join()
+        # it waits ten seconds, and this machine may have needed them
+        assert codes == [0] or took_s > 5
+        return codes == [0]
+
+    wait_until(during_a_restart)
     assert len(ids(home)) == 1
 
 
@@ -176,7 +185,7 @@ def test_the_signal_to_end_queues_nothing(home):
     os.close(read_end)
     os.write(write_end, b"x" * 60000)
     process.terminate()
-    assert process.wait(20) == -15
+    assert process.wait(TIMEOUT_S) == -15
     os.close(write_end)
     assert ids(home) == set()
 
@@ -303,11 +312,13 @@ def test_a_program_that_succeeds_without_reading_everything(home):
 
 
 def test_something_left_behind_does_not_hold_us_up(home):
-    before = time.monotonic()
+    go = home.base / "go"
+    stays = f"while test -d {home.base} && ! test -e {go}; do sleep 0.1; done"
     ended = inject(home, script(
-        home, "cat >/dev/null; cat <&1 >/dev/null; env -i sleep 25 </dev/null >/dev/null 2>&1 & exit 0\n"))
-    assert ended.returncode == 0
-    assert time.monotonic() - before < 20
+        home, f"cat >/dev/null; cat <&1 >/dev/null; env -i sh -c '{stays}' "
+        "</dev/null >/dev/null 2>&1 & exit 0\n"))
+    assert ended.returncode == 0  # while it is still there
+    go.touch()
 
 
 def test_it_ignores_qmailqueue_itself(home):

@@ -190,7 +190,8 @@ def test_queue_flush_and_reload_reach_qmail_send(site):
     assert sent.returncode == 0, sent.stderr
     assert "wait@x.example" in site.done("queue")
     log = site.home / "log/send/current"
-    lib.wait_until(lambda: "deferral: " in log.read_text(), what="a deferral")
+    lib.wait_until(lambda: log.exists() and "deferral: " in log.read_text(),
+                   what="a deferral")
     (site.home / "control/locals").write_text("x.example\ny.example\n")
     site.done("reload")
     (site.home / "alias/.qmail-wait").write_text("#\n")

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from classic_queue import RECEIVED, ClassicQueue
-from lib import HOST, give, wait_until
-from queue_lab import Message, connect, ids, netstring, path_of, read_verdict
+from lib import HOST, give
+from queue_lab import Message, connect, ids, netstring, path_of, read_verdict, wait_read
 
 BODY = b"Subject: x\n\n.\nFrom y\n\xff\0\r\nno final newline"
 FAILED = "<gone@test.example>:\nno such user\n\n"
@@ -360,6 +360,7 @@ def test_waiting_for_those_who_came_before(queued):
         before = len(ids(queued))
         with connect(queued) as first, connect(queued) as second:
             first.sendall(netstring(b"O1 2 key/1/2/3") + netstring(b"Mx\n"))
+            wait_read(first)
             second.sendall(netstring(b"W"))
             second.settimeout(0.3)
             with pytest.raises(TimeoutError):
@@ -459,5 +460,5 @@ def test_held_until_it_is_complete(instance, sink):
     assert counts(run(instance, queue)) == (0, 2, 0, 0, 0)
     instance.wait_maildir(count=2)
     instance.wait_empty()
-    assert "delivery 1: success" in instance.log()
-    wait_until(lambda: instance.log().count("end msg") >= 3, what="the end")
+    instance.wait_log("delivery 1: success")
+    instance.wait_log("end msg", count=3)
