@@ -10,6 +10,7 @@
  *                  0: the call is made, then the process gets SIGKILL;
  *                  -1: if it reads or writes a stream, it moves one byte
  *   FAULT_COUNT    a file to which each process appends "COUNT\n" when it ends
+ *                  or becomes another program
  * Each process counts for itself, a forked child from its parent's count on.
  * What makes system calls and is not here: test_faults_complete.py has the
  * reasons.
@@ -71,8 +72,8 @@ start(void)
 	fault.active = true;
 }
 
-__attribute__((destructor)) static void
-finish(void)
+static void
+note_count(void)
 {
 	char line[24];
 	size_t i = sizeof(line);
@@ -81,7 +82,6 @@ finish(void)
 
 	if (!fault.active || fault.count_file == NULL)
 		return;
-	fault.active = false;
 	line[--i] = '\n';
 	do
 		line[--i] = (char)('0' + left % 10);
@@ -92,6 +92,13 @@ finish(void)
 		(void)syscall(SYS_write, fd, line + i, sizeof(line) - i);
 		(void)syscall(SYS_close, fd);
 	}
+}
+
+__attribute__((destructor)) static void
+finish(void)
+{
+	note_count();
+	fault.active = false;
 }
 
 /* _exit runs no destructors, and daemons end with it. */
@@ -201,6 +208,7 @@ shortened(int fd, size_t len)
 		if (hit(false))                                                \
 			return -1;                                             \
 		after(false);                                                  \
+		note_count();                                                  \
 		return real arguments;                                         \
 	}
 
