@@ -94,15 +94,18 @@ run_once(int argc, char **argv)
 /* ---- worker: jobs and results -------------------------------------------- */
 
 /* What an administrator has changed counts for the next job, as if each had a
-   process of its own. The open connection may be one of the old route. */
+   process of its own, and what could not be read is tried again. The open
+   connection may be one of the old route. */
 static void
 refresh(void)
 {
-	if (!remote.is_loaded || delivery_stamp() == remote.stamp)
+	if (remote.trouble == NULL && delivery_stamp() == remote.stamp)
 		return;
 	if (remote.trouble == NULL)
 		delivery_finish(&remote.delivery);
-	delivery_free(&remote.delivery);
+	if (remote.is_loaded)
+		delivery_free(&remote.delivery);
+	remote.is_loaded = false;
 	remote.trouble = NULL;
 	load();
 }

@@ -11,6 +11,7 @@
  *                  -1: if it reads or writes a stream, it moves one byte
  *   FAULT_COUNT    a file to which each process appends "COUNT\n" when it ends
  *                  or becomes another program
+ *   FAULT_ONCE     a file: only the process that removes it is hit
  * Each process counts for itself, a forked child from its parent's count on.
  * What makes system calls and is not here: test_faults_complete.py has the
  * reasons.
@@ -52,7 +53,7 @@ void *__libc_realloc(void *old, size_t size);
 static struct {
 	bool active, memory;
 	long at, error, count;
-	const char *count_file;
+	const char *count_file, *once;
 } fault;
 
 __attribute__((constructor)) static void
@@ -69,6 +70,7 @@ start(void)
 	fault.at = at ? atol(at) : 0;
 	fault.error = error ? atol(error) : 0;
 	fault.count_file = getenv("FAULT_COUNT");
+	fault.once = getenv("FAULT_ONCE");
 	fault.active = true;
 }
 
@@ -117,6 +119,9 @@ is_hit(bool memory)
 	if (!fault.active || memory != fault.memory)
 		return false;
 	fault.count++;
+	if (fault.count == fault.at && fault.once != NULL &&
+	    syscall(SYS_unlinkat, AT_FDCWD, fault.once, 0) == -1)
+		fault.at = 0; /* another process was faster */
 	return fault.count == fault.at || fault.at == -1;
 }
 
