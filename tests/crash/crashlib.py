@@ -278,7 +278,7 @@ def count_of(count_file):
         return max(int(line) for line in f)
 
 
-def sweep_calls(tmp_path, program, name, run, factor=1):
+def sweep_calls(tmp_path, program, name, run, factor=1, each=True):
     """Calls run(fault), which tells what went wrong, for one call of program after the other."""
     kind, error = FAULTS[name]
     count_file = str(tmp_path / "count")
@@ -288,8 +288,8 @@ def sweep_calls(tmp_path, program, name, run, factor=1):
     assert count >= 3
     stride = every(factor)
     points = list(range(1 + crc32c((program + name).encode()) % stride, count + 1, stride))
-    if name == "one byte":
-        points.append(-1)  # all of them
+    if name == "one byte" and each:
+        points.append(-1)  # all of them at once
     failures = []
     for at in points:
         for line in run((program, kind, at, error, None)):

@@ -55,7 +55,7 @@ def hand_in(home, program, fault):
 @pytest.mark.parametrize("name", sorted(FAULTS))
 @pytest.mark.parametrize("program", sorted(COMMANDS))
 def test_each_call(tmp_path, home, program, name):  # noqa: F811
-    sweep_calls(tmp_path, program, name, lambda fault: hand_in(home, program, fault))
+    sweep_calls(tmp_path, program, name, lambda fault: hand_in(home, program, fault), 2)
     home.check()
 
 

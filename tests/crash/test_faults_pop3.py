@@ -157,4 +157,4 @@ def run(home, fault):
 @pytest.mark.parametrize("program", ["qmail-popup", "qmail-checkpass", "qmail-pop3d"])
 def test_each_call(tmp_path, program, name):
     home = Mailbox(tmp_path / "home")
-    sweep_calls(tmp_path, program, name, lambda fault: run(home, fault))
+    sweep_calls(tmp_path, program, name, lambda fault: run(home, fault), 3)

@@ -1,6 +1,6 @@
-"""Every system call of qmail-send in turn fails, or is its last.
+"""Every system call of qmail-send or qmail-start in turn fails, or is its last.
 
-qmail-send owns nothing durable: whatever happens to it, after a start without
+They own nothing durable: whatever happens to them, after a start without
 faults each accepted message is delivered, or bounced, whole.
 """
 import os
@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from crashlib import BIN, ERRNOS, FAULT, KILL, TOP, Home, body_of, complain, every, submit, sweep_points
+from crashlib import (BIN, ERRNOS, FAULT, FAULTS, KILL, TOP, Home, body_of, complain, every, submit,
+                      sweep_calls, sweep_points)
 
 os.environ["CQMAIL_BIN"] = BIN
 sys.path.insert(0, os.path.join(TOP, "tests/system"))
@@ -65,13 +66,13 @@ def end_send(instance, sig):
     lib.wait_until(lambda: not instance.pids("qmail-send"), what="the end of qmail-send")
 
 
-def run(kind, at, error, count_file=None):
+def run(kind, at, error, count_file=None, program="qmail-send"):
     instance = lib.Instance()
     wrong = []
     try:
         instance.dotqmail("box", "./Maildir/\n")
         instance.start_queued("-k", "64")
-        fault = {"LD_PRELOAD": FAULT, "FAULT_PROGRAM": "qmail-send", "FAULT_CLASS": kind,
+        fault = {"LD_PRELOAD": FAULT, "FAULT_PROGRAM": program, "FAULT_CLASS": kind,
                  "FAULT_AT": at, "FAULT_ERRNO": error, "FAULT_COUNT": count_file}
         instance.spawn("send", instance.bin / "qmail-start", "./Maildir/", env=fault)
         accepted = submit_all(instance)
@@ -99,6 +100,21 @@ def run(kind, at, error, count_file=None):
     return wrong
 
 
+def run_start(fault):
+    program, kind, at, error, count_file = fault
+    return run(kind, at, error, count_file, program)
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS))
+def test_each_call_of_qmail_start(tmp_path, name):
+    """Its children end with it, and the next one delivers."""
+    sweep_calls(tmp_path, "qmail-start", name, run_start, 12)
+
+
+def test_each_call_moves_one_byte(tmp_path):
+    sweep_calls(tmp_path, "qmail-send", "one byte", run_start, 16)
+
+
 def sweep(tmp_path, kind, name, error, stride):
     count_file = str(tmp_path / "count")
     wrong = run(kind, 0, 1, count_file)
@@ -116,12 +132,12 @@ def sweep(tmp_path, kind, name, error, stride):
 
 @pytest.mark.parametrize("name", ["ENOSPC", "EIO", "EMFILE"])
 def test_each_call_fails(tmp_path, name):
-    sweep(tmp_path, "io", name, ERRNOS[name], every(2))
+    sweep(tmp_path, "io", name, ERRNOS[name], every(4))
 
 
 def test_each_allocation_fails(tmp_path):
-    sweep(tmp_path, "mem", "ENOMEM", ERRNOS["ENOMEM"], every(2))
+    sweep(tmp_path, "mem", "ENOMEM", ERRNOS["ENOMEM"], every(4))
 
 
 def test_each_call_is_the_last(tmp_path):
-    sweep(tmp_path, "io", "SIGKILL", KILL, every(2))
+    sweep(tmp_path, "io", "SIGKILL", KILL, every(4))

@@ -213,7 +213,7 @@ class Remote(Spawn):
 def test_each_call_of_a_local_delivery(tmp_path, program, name):
     spawn = Local(tmp_path / "home")
     try:
-        sweep_calls(tmp_path, program, name, spawn.run, 2)
+        sweep_calls(tmp_path, program, name, spawn.run, 4)
     finally:
         spawn.close()
 
@@ -223,7 +223,7 @@ def test_each_call_of_a_local_delivery(tmp_path, program, name):
 def test_each_call_of_a_remote_delivery(tmp_path, program, name):
     spawn = Remote(tmp_path / "home")
     try:
-        sweep_calls(tmp_path, program, name, spawn.run, 2)
+        sweep_calls(tmp_path, program, name, spawn.run, 4)
     finally:
         spawn.close()
         spawn.close_servers()
