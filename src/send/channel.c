@@ -120,6 +120,7 @@ channel_new_job(struct channel *channel, struct pass *pass, size_t count)
 	job->pass = pass;
 	job->host = NULL;
 	job->count = job->left = count;
+	job->outcome = HOSTS_UNKNOWN;
 	job->recipients = mem_alloc(count, sizeof(*job->recipients));
 	channel->running++;
 	return job;

@@ -35,6 +35,7 @@ struct channel_job {
 	struct pass *pass;
 	struct host *host; /* held, or NULL */
 	size_t count, left;
+	enum hosts_outcome outcome; /* so far */
 	struct channel_recipient *recipients;
 };
 

@@ -9,11 +9,12 @@
 #include "mail/netstring.h"
 #include "send/life.h"
 #include "send/message_file.h"
+#include "send/result.h"
 #include "send/verp.h"
 
-static const char too_old[] =
-    "This message has been in the queue too long; I will not try again."
-    " (#4.4.7)\n";
+static const char is_down[] = RESULT_UNREACHABLE
+    " (#4.4.1)\n"
+    "It has let many connections fail; I did not try again yet.\n";
 
 /* ---- log and counts ----------------------------------------------------- */
 
@@ -30,6 +31,25 @@ delivery_log_status(struct state *state)
 			status.running[i] = status.max[i];
 	}
 	message_log_status(&state->log, &status);
+}
+
+/* What the rules of hosts depend on. */
+static void
+tell_hosts(struct state *state)
+{
+	const struct channel *channel = &state->channels[CHANNEL_REMOTE];
+
+	state->hosts.slots = channel->max;
+	state->hosts.used = channel->running;
+	state->hosts.host_jobs = state->settings.host_jobs;
+	state->hosts.now_ms = state->now_ms;
+}
+
+void
+delivery_flush(struct state *state)
+{
+	schedule_flush(&state->schedule, state->now_s);
+	hosts_forgive(&state->hosts);
 }
 
 static size_t
@@ -258,44 +278,30 @@ park(struct state *state, struct pass *pass, struct host *host)
 	/* a pass that is half done is kept: results of it are in no file yet */
 	if (pass->running > 0 || pass->deferred > 0 ||
 	    channel->passes < passes_max(channel) / 2) {
-		hosts_wait(host, message, pass);
+		hosts_wait(&state->hosts, host, message, pass);
 		return;
 	}
-	hosts_wait(host, message, NULL);
+	hosts_wait(&state->hosts, host, message, NULL);
 	drop_pass(state, pass);
 }
 
-/* A job to host has ended: whoever waits longest there is next. The caller
-   holds host. */
-static void
-wake(struct state *state, struct host *host)
+/* Puts one of those that wait for a host, and need not any more, to work. */
+static bool
+wake(struct state *state)
 {
-	struct channel *channel = &state->channels[CHANNEL_REMOTE];
 	struct host_waiter waiter;
 
-	while (host->running < state->settings.host_jobs &&
-	    hosts_wake(&state->hosts, host, &waiter) == 1) {
+	while (hosts_wake(&state->hosts, &waiter) == 1) {
 		if (waiter.pass != NULL) {
-			channel_push_first(channel, waiter.pass);
-			return;
+			channel_push_first(
+			    &state->channels[CHANNEL_REMOTE], waiter.pass);
+			return true;
 		}
 		waiter.message->active[CHANNEL_REMOTE] = false;
 		if (activate(state, waiter.message, CHANNEL_REMOTE))
-			return;
+			return true;
 	}
-}
-
-void
-delivery_wake_stuck(struct state *state)
-{
-	struct host *host;
-
-	for (size_t chain = 0; !state->exiting &&
-	     (host = hosts_find_waiting(
-		  &state->hosts, &chain, state->settings.host_jobs)) != NULL;) {
-		wake(state, host);
-		hosts_release(&state->hosts, host);
-	}
+	return false;
 }
 
 /* ---- jobs --------------------------------------------------------------- */
@@ -363,6 +369,26 @@ break_pass(struct state *state, struct pass *pass, struct host *host)
 	end_pass_if_over(state, pass);
 }
 
+/* The host is down: its recipients are deferred without a job. */
+static void
+defer_here(
+    struct state *state, struct pass *pass, const uint32_t *taken, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct channel_recipient one = {
+		    .delivery = ++state->deliveries, .recipient = taken[i]};
+
+		message_log_start(&state->log, one.delivery, pass->message->id,
+		    pass->channel, pass_address(pass, taken[i]));
+		result_take(state, pass, &one, 'Z', span_of(is_down));
+	}
+	state->deferred += count;
+	if (pass_has_more(pass))
+		channel_push(&state->channels[pass->channel], pass);
+	else
+		end_pass_if_over(state, pass);
+}
+
 /* Gives the pass its turn. */
 static void
 take_turn(struct state *state, struct channel *channel, struct pass *pass)
@@ -378,11 +404,16 @@ take_turn(struct state *state, struct channel *channel, struct pass *pass)
 		max = 1;
 	if (max > state->settings.job_recipients)
 		max = state->settings.job_recipients;
-	count = pass_take(pass, &state->hosts, max, room,
-	    state->settings.host_jobs, taken, &host);
+	tell_hosts(state);
+	count = pass_take(pass, &state->hosts, max, room, taken, &host);
 	if (count == 0) {
 		assert(host != NULL);
 		park(state, pass, host);
+		return;
+	}
+	if (host != NULL && hosts_is_down(&state->hosts, host)) {
+		hosts_release(&state->hosts, host);
+		defer_here(state, pass, taken, count);
 		return;
 	}
 	message =
@@ -400,52 +431,31 @@ void
 delivery_start_jobs(struct state *state, enum channel_kind kind)
 {
 	struct channel *channel = &state->channels[kind];
+	bool is_waiters_turn = true;
 	struct pass *pass;
 
 	if (channel->packet_fd != -1 &&
 	    channel_flush(channel, state->now_ms) == -1)
 		delivery_lose(state, kind);
-	/* each turn starts a job or takes a pass off the ring */
+	tell_hosts(state);
+	state->deferred = 0;
+	/* each turn starts a job, or takes a pass off the ring; what waits for
+	   a host that has room again takes turns with what is new */
 	while (!state->exiting && channel_can_start(channel) &&
-	    !queue_link_is_full(&state->link) &&
-	    (pass = channel_pop(channel)) != NULL)
+	    state->deferred < DELIVERY_DEFERRED_A_TURN &&
+	    !queue_link_is_full(&state->link)) {
+		if (kind == CHANNEL_REMOTE &&
+		    (is_waiters_turn || channel->ring == NULL))
+			(void)wake(state);
+		is_waiters_turn = !is_waiters_turn;
+		pass = channel_pop(channel);
+		if (pass == NULL)
+			break;
 		take_turn(state, channel, pass);
+	}
 }
 
 /* ---- results ------------------------------------------------------------ */
-
-static void
-note_request(struct pass *pass, uint32_t request)
-{
-	pass->message->request[pass->channel] = request;
-	pass->message->requested[pass->channel] = true;
-}
-
-/* What the result means for the recipient, and for the queue. */
-static void
-settle_recipient(struct state *state, struct pass *pass, uint32_t recipient,
-    char letter, struct span text)
-{
-	struct message *message = pass->message;
-	uint64_t index = pass->recipients[recipient].index;
-
-	switch (letter) {
-	case 'K':
-		/* a message with one recipient is retired at once */
-		if (!pass->single)
-			note_request(pass,
-			    queue_link_delivered(
-				&state->link, message->id, index));
-		return;
-	case 'D':
-		note_request(pass,
-		    queue_link_failed(&state->link, message->id, index, text));
-		message->failed = true;
-		return;
-	default:
-		pass->deferred++;
-	}
-}
 
 /* Ends a job that has all its results. */
 static void
@@ -453,18 +463,19 @@ end_job(struct state *state, struct channel *channel, struct channel_job *job)
 {
 	struct pass *pass = job->pass;
 	struct host *host = job->host;
+	enum hosts_outcome outcome = job->outcome;
 
 	channel_end_job(channel, job);
 	pass->running--;
-	if (host != NULL)
+	if (host != NULL) {
 		host->running--;
+		tell_hosts(state);
+		hosts_note(&state->hosts, host, outcome);
+	}
 	delivery_log_status(state);
 	end_pass_if_over(state, pass);
-	if (host != NULL) {
-		if (!state->exiting)
-			wake(state, host);
+	if (host != NULL)
 		hosts_release(&state->hosts, host);
-	}
 }
 
 static void
@@ -473,34 +484,23 @@ take_result(struct state *state, struct channel *channel,
 {
 	struct channel_job *job = report->job;
 	struct channel_recipient *one = &job->recipients[report->result.index];
-	struct span text = report->result.text;
-	char letter = mangled ? 'Z' : report->result.letter;
-	struct str longer = STR_INIT;
+	enum hosts_outcome outcome = HOSTS_UNKNOWN;
 
 	one->done = true;
-	if (letter == 'Z' && job->pass->expired) {
-		letter = 'D';
-		if (!mangled)
-			str_copy(&longer,
-			    span_until(text,
-				text.len < JOB_TEXT_MAX - sizeof(too_old)
-				    ? text.len
-				    : JOB_TEXT_MAX - sizeof(too_old)));
-		if (longer.len > 0 && longer.s[longer.len - 1] != '\n')
-			str_append_char(&longer, '\n');
-		str_append_cstr(&longer, too_old);
-		text = str_span(&longer);
+	if (mangled) {
+		result_take_mangled(state, job->pass, one);
+	} else {
+		outcome = result_judge_host(
+		    report->result.letter, report->result.text);
+		result_take(state, job->pass, one, report->result.letter,
+		    report->result.text);
 	}
-	if (mangled)
-		message_log_mangled(&state->log, one->delivery);
-	else
-		message_log_result(&state->log, one->delivery, letter, text);
-	settle_recipient(state, job->pass, one->recipient, letter, text);
+	if (outcome < job->outcome)
+		job->outcome = outcome;
 	if (--job->left == 0)
 		end_job(state, channel, job);
 	else
 		delivery_log_status(state);
-	str_free(&longer);
 }
 
 void

@@ -3,7 +3,8 @@
  *
  * Each channel has a ring of passes; a turn starts one job of the next pass
  * whose host has room, so that neither a long list nor a dead host holds up
- * the others. A pass all of whose hosts are busy waits at one of them.
+ * the others. A pass all of whose hosts are busy waits at one of them. Those
+ * hosts take turns with each other and with the ring.
  */
 #ifndef SEND_DELIVERY_H
 #define SEND_DELIVERY_H
@@ -19,9 +20,9 @@ enum {
 	DELIVERY_BIG = 64 * 1024, /* bytes of an envelope that may have to wait
 				     for memory */
 	DELIVERY_BIG_S = 5,       /* for so long */
-	DELIVERY_WAKE_MS = 10 * 1000, /* between calls of delivery_wake_stuck */
 	DELIVERY_STARTS_A_TURN = 256,
 	DELIVERY_RESULTS_A_TURN = 256,
+	DELIVERY_DEFERRED_A_TURN = 256, /* recipients, without a job */
 };
 
 /* May one more pass be made? New messages may use all places, the schedule
@@ -39,12 +40,8 @@ void delivery_start_due(struct state *state, enum channel_kind channel);
 void delivery_start_jobs(struct state *state, enum channel_kind channel);
 /* Takes in results. */
 void delivery_read_results(struct state *state, enum channel_kind channel);
-/*
- * Wakes one of those that wait at each host that has room. Mostly there are
- * none: whoever waits is woken when a job there ends. But one that was woken
- * may have found no work for that host after all. To be called now and then.
- */
-void delivery_wake_stuck(struct state *state);
+/* An administrator wants all to be tried now, whatever is known of hosts. */
+void delivery_flush(struct state *state);
 /* Those of the recipients of a pass that is in no ring and waits nowhere that
    are not under way are not tried. When the rest has ended, it is seen what to
    do about the message, which may end. */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -15,6 +16,7 @@ hosts_init(struct hosts *hosts, uint64_t seed)
 	hosts->seed = seed;
 	hosts->chain_count = CHAINS_MIN;
 	hosts->chains = mem_alloc(CHAINS_MIN, sizeof(*hosts->chains));
+	hosts->waiting_end = &hosts->waiting;
 }
 
 void
@@ -100,6 +102,7 @@ hosts_hold(struct hosts *hosts, struct span name)
 		host->name[i] = span_lower(name.s[i]);
 	host->len = name.len;
 	host->holds = 1;
+	host->limit = HOSTS_START;
 	host->end = &host->first;
 	host->next = hosts->chains[chain];
 	hosts->chains[chain] = host;
@@ -123,28 +126,134 @@ hosts_release(struct hosts *hosts, struct host *host)
 	free(host);
 }
 
-struct host *
-hosts_find_waiting(struct hosts *hosts, size_t *chain, unsigned long host_jobs)
-{
-	while (*chain < hosts->chain_count) {
-		struct host *host = hosts->chains[(*chain)++];
+/* ---- how many jobs ------------------------------------------------------ */
 
-		while (host != NULL &&
-		    (host->first == NULL || host->running >= host_jobs))
-			host = host->next;
-		if (host != NULL) {
-			host->holds++;
-			return host;
-		}
-	}
-	return NULL;
+bool
+hosts_is_down(const struct hosts *hosts, const struct host *host)
+{
+	return host->down_until_ms > hosts->now_ms;
+}
+
+/*
+ * The slots are shared by the hosts that have work, and one more that may come.
+ * More than its share a host gets only while more slots are left than the
+ * quarter that is kept for others.
+ */
+bool
+hosts_may_start(const struct hosts *hosts, const struct host *host)
+{
+	size_t working = hosts->count - hosts->down_count;
+	size_t reserve =
+	    hosts->slots >= HOSTS_RESERVE_MIN ? hosts->slots / 4 : 0;
+
+	if (host->running == 0 || hosts_is_down(hosts, host))
+		return true; /* where it is down, nothing is started */
+	if (host->running >= host->limit || host->running >= hosts->host_jobs)
+		return false;
+	return host->running < hosts->slots / (working + 1) ||
+	    hosts->slots > hosts->used + reserve;
+}
+
+/* Takes the host out of those that were down. */
+static void
+forget_down(struct hosts *hosts, struct host *host)
+{
+	size_t i = 0;
+
+	if (host->down_ms == 0)
+		return;
+	host->down_ms = host->down_until_ms = 0;
+	while (hosts->down[i] != host)
+		i++;
+	hosts->down_count--;
+	memmove(hosts->down + i, hosts->down + i + 1,
+	    (hosts->down_count - i) * sizeof(hosts->down[0]));
+	hosts_release(hosts, host);
+}
+
+/* It is down, for the first time or again, and remembered for a while. */
+static void
+set_down(struct hosts *hosts, struct host *host)
+{
+	int64_t pause_ms =
+	    host->down_ms == 0 ? HOSTS_DOWN_MS : host->down_ms * 2;
+
+	if (pause_ms > HOSTS_DOWN_MAX_MS)
+		pause_ms = HOSTS_DOWN_MAX_MS;
+	host->holds++; /* for the list */
+	forget_down(hosts, host);
+	if (hosts->down_count == HOSTS_DOWN_MAX)
+		forget_down(hosts, hosts->down[0]);
+	hosts->down[hosts->down_count++] = host;
+	host->down_ms = pause_ms;
+	host->down_until_ms = hosts->now_ms + pause_ms;
 }
 
 void
-hosts_wait(struct host *host, struct message *message, struct pass *pass)
+hosts_note(struct hosts *hosts, struct host *host, enum hosts_outcome outcome)
+{
+	switch (outcome) {
+	case HOSTS_ANSWERED:
+		host->failures = 0;
+		if (host->limit < hosts->host_jobs)
+			host->limit++;
+		forget_down(hosts, host); /* the caller holds it */
+		return;
+	case HOSTS_UNREACHABLE:
+		host->failures++;
+		if (host->failures >= HOSTS_DOWN_AFTER &&
+		    !hosts_is_down(hosts, host))
+			set_down(hosts, host);
+		break;
+	case HOSTS_BROKE:
+		break;
+	case HOSTS_UNKNOWN:
+		return;
+	}
+	host->limit = host->limit > 2 ? host->limit / 2 : 1;
+}
+
+void
+hosts_forgive(struct hosts *hosts)
+{
+	while (hosts->down_count > 0) {
+		struct host *host = hosts->down[hosts->down_count - 1];
+
+		host->failures = 0;
+		host->limit = HOSTS_START;
+		forget_down(hosts, host);
+	}
+}
+
+/* ---- waiting ------------------------------------------------------------ */
+
+static void
+line_up(struct hosts *hosts, struct host *host)
+{
+	host->wait_next = NULL;
+	host->wait_link = hosts->waiting_end;
+	*hosts->waiting_end = host;
+	hosts->waiting_end = &host->wait_next;
+}
+
+static void
+step_out(struct hosts *hosts, struct host *host)
+{
+	*host->wait_link = host->wait_next;
+	if (host->wait_next != NULL)
+		host->wait_next->wait_link = host->wait_link;
+	else
+		hosts->waiting_end = host->wait_link;
+}
+
+void
+hosts_wait(struct hosts *hosts, struct host *host, struct message *message,
+    struct pass *pass)
 {
 	struct host_waiter *waiter = mem_alloc(1, sizeof(*waiter));
 
+	if (host->first == NULL)
+		line_up(hosts, host);
 	waiter->message = message;
 	waiter->pass = pass;
 	*host->end = waiter;
@@ -154,11 +263,12 @@ hosts_wait(struct host *host, struct message *message, struct pass *pass)
 
 /* The same at one host; it is held by the caller. */
 static void
-take_waiters(struct host *host,
+take_waiters(struct hosts *hosts, struct host *host,
     bool (*is_wanted)(void *owner, const struct host_waiter *waiter),
     void *owner, struct host_waiter **taken)
 {
 	struct host_waiter **link = &host->first;
+	bool waited = host->first != NULL;
 
 	while (*link != NULL) {
 		struct host_waiter *waiter = *link;
@@ -173,6 +283,8 @@ take_waiters(struct host *host,
 		host->holds--;
 	}
 	host->end = link;
+	if (waited && host->first == NULL)
+		step_out(hosts, host);
 }
 
 struct host_waiter *
@@ -189,7 +301,7 @@ hosts_take_waiters(struct hosts *hosts,
 			struct host *next = host->next;
 
 			host->holds++;
-			take_waiters(host, is_wanted, owner, &taken);
+			take_waiters(hosts, host, is_wanted, owner, &taken);
 			hosts_release(hosts, host);
 			host = next;
 		}
@@ -198,17 +310,25 @@ hosts_take_waiters(struct hosts *hosts,
 }
 
 int
-hosts_wake(struct hosts *hosts, struct host *host, struct host_waiter *waiter)
+hosts_wake(struct hosts *hosts, struct host_waiter *waiter)
 {
-	struct host_waiter *first = host->first;
+	struct host *host = hosts->waiting;
+	struct host_waiter *first;
 
-	if (first == NULL)
+	/* who may not start has a job that runs: these are few */
+	while (host != NULL && !hosts_may_start(hosts, host))
+		host = host->wait_next;
+	if (host == NULL)
 		return 0;
+	first = host->first;
 	*waiter = *first;
 	waiter->next = NULL;
 	host->first = first->next;
+	step_out(hosts, host);
 	if (host->first == NULL)
 		host->end = &host->first;
+	else
+		line_up(hosts, host);
 	free(first);
 	hosts_release(hosts, host);
 	return 1;

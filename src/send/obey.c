@@ -347,7 +347,9 @@ obey_try_now(struct state *state, struct span list)
 	uint64_t id;
 
 	if (list.len == 0)
-		schedule_flush(&state->schedule, state->now_s);
+		delivery_flush(state);
+	else
+		hosts_forgive(&state->hosts);
 	while (netstring_take_u64(&list, &id) == 0)
 		try_one(state, id);
 }

@@ -180,7 +180,7 @@ pass_has_more(const struct pass *pass)
  * since each blocked host has jobs running.
  */
 static size_t
-find_ready(const struct pass *pass, size_t place, unsigned long host_jobs)
+find_ready(const struct pass *pass, size_t place, const struct hosts *hosts)
 {
 	const struct host *host;
 	size_t left, right;
@@ -188,10 +188,10 @@ find_ready(const struct pass *pass, size_t place, unsigned long host_jobs)
 	if (place >= pass->group_count)
 		return SIZE_MAX;
 	host = pass->groups[place].host;
-	if (host == NULL || host->running < host_jobs)
+	if (host == NULL || hosts_may_start(hosts, host))
 		return place;
-	left = find_ready(pass, place * 2 + 1, host_jobs);
-	right = find_ready(pass, place * 2 + 2, host_jobs);
+	left = find_ready(pass, place * 2 + 1, hosts);
+	right = find_ready(pass, place * 2 + 2, hosts);
 	if (left == SIZE_MAX || right == SIZE_MAX)
 		return left == SIZE_MAX ? right : left;
 	return pass->groups[left].first < pass->groups[right].first ? left
@@ -225,9 +225,9 @@ settle(struct pass *pass, size_t place)
 
 size_t
 pass_take(struct pass *pass, struct hosts *hosts, size_t max, size_t room_bytes,
-    unsigned long host_jobs, uint32_t *taken, struct host **host)
+    uint32_t *taken, struct host **host)
 {
-	size_t place = find_ready(pass, 0, host_jobs), count = 0;
+	size_t place = find_ready(pass, 0, hosts), count = 0;
 	struct pass_group *group;
 
 	if (pass->group_count == 0) {

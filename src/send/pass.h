@@ -79,14 +79,13 @@ void pass_cut(struct pass *pass, struct hosts *hosts);
 size_t pass_size(const struct pass *pass); /* bytes of memory, about */
 
 /*
- * Takes up to max recipients of one group whose host has fewer than host_jobs
- * jobs, room_bytes of addresses at most (but at least one), into taken.
+ * Takes up to max recipients of one group whose host may have one more job,
+ * room_bytes of addresses at most (but at least one), into taken.
  * Returns how many; *host is their host, held once more for the caller, or
  * NULL. 0 if all groups must wait: then *host is the first of them, not held.
  */
 size_t pass_take(struct pass *pass, struct hosts *hosts, size_t max,
-    size_t room_bytes, unsigned long host_jobs, uint32_t *taken,
-    struct host **host);
+    size_t room_bytes, uint32_t *taken, struct host **host);
 bool pass_has_more(const struct pass *pass);
 /* The rewritten address; valid while the pass is. */
 struct span pass_address(const struct pass *pass, uint32_t recipient);

@@ -158,7 +158,7 @@ take_signals(struct state *state)
 			reload(state);
 			break;
 		case SIGALRM:
-			schedule_flush(&state->schedule, state->now_s);
+			delivery_flush(state);
 			state->flush_found =
 			    queue_scan_is_wanted(&state->scan) ||
 			    !state->subscribed_once;
@@ -204,10 +204,6 @@ take_turn(struct state *state)
 	intake_scan(state);
 	if (!state->exiting)
 		life_run_errands(state);
-	if (state->now_ms >= state->wake_ms) {
-		delivery_wake_stuck(state);
-		state->wake_ms = state->now_ms + DELIVERY_WAKE_MS;
-	}
 	for (size_t i = 0; i < CHANNELS; i++) {
 		delivery_start_due(state, (enum channel_kind)i);
 		delivery_start_jobs(state, (enum channel_kind)i);

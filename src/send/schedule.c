@@ -296,32 +296,14 @@ schedule_first(const struct schedule *schedule, enum schedule_heap heap)
 
 /* ---- times -------------------------------------------------------------- */
 
-/* For so many seconds so many messages become due. */
-static size_t
-find_window(size_t count)
-{
-	size_t window_s = count / SCHEDULE_FLUSH_RATE;
-
-	return window_s > SCHEDULE_FLUSH_MAX_S ? SCHEDULE_FLUSH_MAX_S
-					       : window_s;
-}
-
 void
 schedule_flush(struct schedule *schedule, int64_t now_s)
 {
 	for (size_t heap = 0; heap < CHANNELS; heap++) {
-		size_t count = schedule->heaps[heap].count;
-		size_t window_s = find_window(count);
-
-		/* times that never fall along the array keep it a heap but for
-		   equal times, whose order then is that of the old times */
-		for (size_t i = 1; i <= count; i++) {
-			struct message *message =
-			    at_index(schedule, schedule->heaps[heap].items[i]);
-
-			message->due_s[heap] =
-			    now_s + (int64_t)((i - 1) * window_s / count);
-		}
+		/* equal times are a heap; the order is that of the old times */
+		for (size_t i = 1; i <= schedule->heaps[heap].count; i++)
+			at_index(schedule, schedule->heaps[heap].items[i])
+			    ->due_s[heap] = now_s;
 	}
 }
 
@@ -361,26 +343,15 @@ schedule_release(struct schedule *schedule, int64_t now_s)
 	release_unread(schedule, now_s);
 	for (size_t heap = 0; heap < CHANNELS; heap++) {
 		enum schedule_heap to = (enum schedule_heap)heap;
-		size_t count = 0, done = 0, window_s;
 
 		for (size_t i = 0; i < schedule->hash_size; i++) {
-			if (schedule->hash[i] != 0 &&
-			    is_to_release(
-				at_index(schedule, schedule->hash[i]), to))
-				count++;
-		}
-		window_s = find_window(count);
-		for (size_t i = 0; done < count; i++) {
 			struct message *message;
 
 			if (schedule->hash[i] == 0)
 				continue;
 			message = at_index(schedule, schedule->hash[i]);
-			if (!is_to_release(message, to))
-				continue;
-			schedule_set_due(schedule, message, to,
-			    now_s + (int64_t)(done * window_s / count));
-			done++;
+			if (is_to_release(message, to))
+				schedule_set_due(schedule, message, to, now_s);
 		}
 	}
 }

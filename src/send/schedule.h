@@ -24,10 +24,8 @@ enum schedule_heap {
 };
 
 enum {
-	SCHEDULE_FRESH_S = 400,    /* after a restart: younger is due at once */
-	SCHEDULE_TROUBLE_S = 123,  /* pause after trouble with the system */
-	SCHEDULE_FLUSH_RATE = 500, /* messages a second, in schedule_flush */
-	SCHEDULE_FLUSH_MAX_S = 10, /* but all of them within this time */
+	SCHEDULE_FRESH_S = 400,   /* after a restart: younger is due at once */
+	SCHEDULE_TROUBLE_S = 123, /* pause after trouble with the system */
 };
 
 struct message {
@@ -87,7 +85,7 @@ void schedule_unset(struct schedule *schedule, struct message *message,
 struct message *schedule_first(
     const struct schedule *schedule, enum schedule_heap heap);
 
-/* All are due now, or if they are many within a few seconds. */
+/* All are due now; they are taken as fast as there is room for passes. */
 void schedule_flush(struct schedule *schedule, int64_t now_s);
 /* An order that held more than one message does so no more: those that wait
    for that are due, as above. */

@@ -49,7 +49,7 @@ struct state {
 	uint64_t deliveries; /* counted for the log */
 	int64_t now_s, now_ms;
 	int64_t started_ms;
-	int64_t wake_ms;     /* for delivery_wake_stuck */
+	size_t deferred;     /* recipients in this turn, without a job */
 	int64_t farewell_ms; /* 0; then when to go even if the queue is dumb */
 	struct ready ready;  /* made by waiting_wait */
 	int signals;         /* the pipe of base/sig.h */

@@ -55,7 +55,9 @@ find_wait(const struct state *state)
 		lower(&wait_ms, link_ms - state->now_ms);
 	if (state->farewell_ms != 0)
 		lower(&wait_ms, state->farewell_ms - state->now_ms);
-	lower(&wait_ms, state->wake_ms - state->now_ms);
+	/* those that would be deferred without a job, but for the turn's end */
+	if (state->deferred >= DELIVERY_DEFERRED_A_TURN && !state->exiting)
+		wait_ms = 0;
 	return (int)wait_ms;
 }
 

@@ -549,3 +549,107 @@ def test_late_acknowledgement_delays_the_next_attempt(sender):
     sender.queued.listen()
     job = sender.nudge(lambda: sender.remote.job(timeout=0.2))
     assert job.recipients == [b"b@h.example"]
+
+
+# ---- hosts share the slots -----------------------------------------------------
+
+NO_CONNECTION = "Sorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n"
+
+
+def known(sender, ident):
+    sender.wait_log(f"info msg {ident}:")
+
+
+def test_slow_host_gets_more_as_it_answers_but_leaves_room_for_others(sender):
+    for n in range(60):
+        last = sender.post([f"a{n}@slow.example"])
+    known(sender, last)
+    slow = [sender.remote.job() for _ in range(5)]
+    assert sender.remote.job(timeout=0.2) is None
+    for running in range(6, 16):
+        sender.remote.result(slow.pop(0))
+        slow += [sender.remote.job(), sender.remote.job()]
+        assert len(slow) == running
+    sender.remote.result(slow.pop(0))
+    slow.append(sender.remote.job())
+    assert sender.remote.job(timeout=0.2) is None
+    assert {job.host for job in slow} == {b"slow.example"}
+    # others come: what is free is theirs, and so is what the slow one gives back
+    for n in range(20):
+        last = sender.post([f"b@fast{n}.example"])
+    known(sender, last)
+    fast = [sender.remote.job() for _ in range(5)]
+    while len(slow) > 1:
+        sender.remote.result(slow.pop(0))
+        fast.append(sender.remote.job())
+    assert len({job.host for job in fast}) == len(fast) == 19
+    assert b"slow.example" not in {job.host for job in fast}
+    # and when they are done, it is alone again
+    for job in fast:
+        sender.remote.result(job)
+    rest = {sender.remote.job().host for _ in range(14)}
+    assert rest == {b"slow.example", *(b"fast%d.example" % n for n in range(20))
+                    } - {job.host for job in fast}
+
+
+def test_lost_connections_leave_a_host_one_job_at_a_time(sender):
+    for n in range(20):
+        last = sender.post([f"a{n}@bad.example"])
+    known(sender, last)
+    jobs = [sender.remote.job() for _ in range(5)]
+    for text in ("Connected to 192.0.2.1 but connection died. (#4.4.2)\n", NO_CONNECTION):
+        sender.remote.result(jobs.pop(), "Z", text)
+    sender.wait_log("delivery 4: deferral")
+    for _ in range(2):
+        assert sender.remote.job(timeout=0.2) is None
+        sender.remote.result(jobs.pop(), "Z", "Connected to 192.0.2.1 but greylisting\n")
+    assert sender.remote.job(timeout=0.2) is None
+    sender.remote.result(jobs.pop(), "Z", "Connected to 192.0.2.1 but greylisting\n")
+    jobs = [sender.remote.job()]
+    assert sender.remote.job(timeout=0.2) is None
+    sender.remote.result(jobs.pop())
+    assert sender.remote.job() and sender.remote.job()
+
+
+def test_host_that_is_down_is_left_alone_until_told(sender):
+    """As an address that times out is, but for much shorter."""
+    first = [sender.post([f"a{n}@down.example"]) for n in range(12)]
+    known(sender, first[-1])
+    for _ in range(10):
+        sender.remote.result(sender.remote.job(), "Z", NO_CONNECTION)
+    sender.wait_log("delivery 12: deferral: Sorry,_I_wasn't_able_to_establish_an_SMTP_connection."
+                    "_(#4.4.1)/It_has_let_many_connections_fail;_I_did_not_try_again_yet./")
+    old = sender.post(["b@down.example"], age=8 * 86400)
+    known(sender, old)
+    assert [b"F", str(old).encode(), b"0", (
+        NO_CONNECTION + "It has let many connections fail; I did not try again yet.\n"
+        "This message has been in the queue too long; I will not try again. (#4.4.7)\n"
+    ).encode()] in sender.wait_retired(old)
+    # mail for others is not concerned
+    sender.post(["c@up.example"])
+    job = sender.remote.job()
+    assert job.host == b"up.example"
+    sender.remote.result(job)
+    assert sender.remote.job(timeout=0.2) is None
+    sender.kill(signal.SIGALRM)
+    for _ in range(12):
+        job = sender.remote.job()
+        assert job.host == b"down.example"
+        sender.remote.result(job)
+    for ident in first:
+        sender.wait_retired(ident)
+
+
+def test_list_at_a_host_that_is_down_does_not_hold_up_others(sender):
+    for n in range(10):
+        sender.post([f"a{n}@down.example"])
+    for _ in range(10):
+        sender.remote.result(sender.remote.job(), "Z", NO_CONNECTION)
+    sender.wait_log("delivery 10: deferral")
+    many = sender.post([f"u{n}@down.example" for n in range(2000)])
+    sender.post(["l@local.example"])
+    sender.local.result(sender.local.job())
+    sender.wait_log("delivery 2011:")
+    text = "\n".join(sender.log())
+    assert len(re.findall(rf"starting delivery \d+: msg {many} ", text)) == 2000
+    assert sender.remote.job(timeout=0.2) is None

@@ -24,8 +24,7 @@ start_job(struct pass *pass, size_t max, size_t room_bytes)
 {
 	uint32_t taken[RECIPIENTS_MAX];
 	struct host *host;
-	size_t count =
-	    pass_take(pass, &hosts, max, room_bytes, HOST_JOBS, taken, &host);
+	size_t count = pass_take(pass, &hosts, max, room_bytes, taken, &host);
 
 	require(count <= max);
 	if (count == 0) {
@@ -119,6 +118,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	hosts = (struct hosts)HOSTS_INIT;
 	hosts_init(&hosts, fuzz_byte(&input));
+	hosts.slots = JOBS_MAX;
+	hosts.host_jobs = HOST_JOBS;
 	memset(times, 0, sizeof(times));
 	require(control_list_of(SPAN_LITERAL("here"), &tables.locals) == 0);
 	require(order_set_add(&orders, &hold) == 1);

@@ -32,6 +32,8 @@ make(struct fixture *f, const char *sender, const char *const *recipients,
 	f->tables = (struct classify_tables)CLASSIFY_TABLES_INIT;
 	f->env = (struct str)STR_INIT;
 	hosts_init(&f->hosts, 1);
+	f->hosts.slots = 20;
+	f->hosts.host_jobs = 1;
 	assert_int_equal(
 	    control_list_of(SPAN_LITERAL("local"), &f->tables.locals), 0);
 	queue_envelope_append_head(&f->env, &head);
@@ -67,7 +69,7 @@ take(struct fixture *f, enum channel_kind channel, size_t max, size_t room,
 	struct str got = STR_INIT;
 	struct host *host;
 	size_t count =
-	    pass_take(f->made[channel], &f->hosts, max, room, 1, taken, &host);
+	    pass_take(f->made[channel], &f->hosts, max, room, taken, &host);
 
 	if (host != NULL)
 		str_append(&got, host->name, host->len);
@@ -166,49 +168,6 @@ obeys_the_room(void **state)
 }
 
 static void
-lets_wait_in_line(void **state)
-{
-	struct hosts hosts = HOSTS_INIT;
-	struct host_waiter waiter;
-	struct host *host;
-	size_t chain = 0;
-
-	(void)state;
-	hosts_init(&hosts, 7);
-	host = hosts_hold(&hosts, SPAN_LITERAL("H.example"));
-	assert_ptr_equal(host, hosts_hold(&hosts, SPAN_LITERAL("h.EXAMPLE")));
-	hosts_release(&hosts, host);
-	host->running = 1;
-	for (uintptr_t i = 1; i <= 3; i++)
-		hosts_wait(host, (struct message *)i, NULL);
-	assert_null(hosts_find_waiting(&hosts, &chain, 1));
-	chain = 0;
-	assert_ptr_equal(hosts_find_waiting(&hosts, &chain, 2), host);
-	hosts_release(&hosts, host);
-	for (uintptr_t i = 1; i <= 3; i++) {
-		assert_int_equal(hosts_wake(&hosts, host, &waiter), 1);
-		assert_int_equal((uintptr_t)waiter.message, i);
-	}
-	assert_int_equal(hosts_wake(&hosts, host, &waiter), 0);
-	hosts_release(&hosts, host);
-	assert_int_equal(hosts.count, 0);
-	/* many names, so that the table grows */
-	for (int round = 0; round < 2; round++) {
-		for (unsigned i = 0; i < 2000; i++) {
-			char name[2] = {(char)(i % 250), (char)(i / 250)};
-
-			host = hosts_hold(&hosts, (struct span){name, 2});
-			if (round == 1) {
-				hosts_release(&hosts, host);
-				hosts_release(&hosts, host);
-			}
-		}
-	}
-	/* names that differ in case only were one, held twice as often */
-	hosts_free(&hosts);
-}
-
-static void
 who_is_held_is_left_out(void **state)
 {
 	static const char *const recipients[] = {"a@held.example",
@@ -247,7 +206,6 @@ main(void)
 	    cmocka_unit_test(goes_in_file_order),
 	    cmocka_unit_test(leaves_out_what_is_done),
 	    cmocka_unit_test(obeys_the_room),
-	    cmocka_unit_test(lets_wait_in_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
