@@ -76,7 +76,7 @@ modules = $(filter-out $(PROGRAM_SOURCES),$(wildcard src/$(1)/*.c))
 BINARIES = $(foreach p,$(PROGRAMS) $(SCRIPTS),$(BIN)/$(notdir $(p)))
 
 .PHONY: all clean install users check-install demo demo-needs demo-stop check \
-	unit crash bench lint fuzz fuzz-replay san dynamic html
+	unit crash bench soak lint fuzz fuzz-replay san dynamic html
 all: $(BINARIES) $(SENDMAIL_LINKS:%=$(BIN)/%)
 
 # ---- rules for one flavour -----------------------------------------------
@@ -240,6 +240,14 @@ crash: dynamic
 BENCH ?= --write
 bench: all
 	@CQMAIL_BIN=$(BIN) /usr/bin/env python3 tests/bench/run $(BENCH)
+
+# Five times the hostile load of check, 200,000 messages through all paths, and
+# some under memcheck: 45 minutes. SOAK='-n 1000' and LOAD_SCALE=1 for less.
+SOAK ?=
+soak: all dynamic
+	@LOAD_SCALE=$${LOAD_SCALE:-5} /usr/bin/env python3 tests/run load
+	@CQMAIL_BIN=$(BIN) /usr/bin/env python3 tests/load/soak $(SOAK)
+	@/usr/bin/env python3 tests/load/soak --valgrind
 
 unit: $(UNIT_TESTS:%=$(BUILD)/san/unit/%) $(UNIT_TESTS:%=$(BUILD)/clang/unit/%)
 	@mkdir -p $(BUILD)/results
