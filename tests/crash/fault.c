@@ -401,25 +401,6 @@ open(const char *path, int flags, ...)
 }
 
 int
-openat(int dir, const char *path, int flags, ...)
-{
-	int result, mode = 0;
-
-	if (flags & O_CREAT) {
-		va_list args;
-
-		va_start(args, flags);
-		mode = va_arg(args, int);
-		va_end(args);
-	}
-	if (hit(false))
-		return -1;
-	result = (int)syscall(SYS_openat, dir, path, flags, mode);
-	after(false);
-	return result;
-}
-
-int
 close(int fd)
 {
 	bool fail = hit(false);
