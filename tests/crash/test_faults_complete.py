@@ -13,7 +13,7 @@ PURE = set("""
     __assert_fail __errno_location abort crypt getenv setenv unsetenv strdup
     memchr memcmp memcpy memmove memset strchr strcmp strcspn strerror strlen strncmp strpbrk
     strrchr strspn strstr snprintf vsnprintf qsort getopt inet_ntop inet_pton res_nmkquery
-    regcomp regerror regexec regfree sigemptyset gmtime_r strftime free freeifaddrs dirfd
+    regcomp regerror regexec regfree sigemptyset sigaddset gmtime_r strftime free freeifaddrs dirfd
     __cxa_finalize __gmon_start__ __libc_start_main _ITM_deregisterTMCloneTable
     _ITM_registerTMCloneTable optarg optind opterr optopt environ
     stdin stdout stderr""".split())

@@ -59,7 +59,7 @@ def end_send(instance, sig):
     for name in ("qmail-send", "send"):
         instance.kill(name, sig)
     try:
-        instance.daemons["send"].process.wait(10)
+        instance.daemons["send"].process.wait(60)
     except subprocess.TimeoutExpired:
         instance.kill("send", signal.SIGKILL)
         instance.daemons["send"].process.wait(60)
