@@ -235,7 +235,7 @@ crash: dynamic
 	@CRASH_STRIDE=1 CRASH_STATES=$${CRASH_STATES:-2000000} \
 	    CRASH_DISKS=$${CRASH_DISKS:-1000} /usr/bin/env python3 tests/run crash disk
 
-# Against other mail servers, two hours or more; doc/PERFORMANCE.md. As in
+# Against other mail servers, forty minutes or more; doc/PERFORMANCE.md. As in
 # `make bench BENCH='--quick --only smtp,relay --runs 1'`.
 BENCH ?= --write
 bench: all

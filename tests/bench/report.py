@@ -66,7 +66,8 @@ def markdown(results, about):
     table = medians(results)
     peers = peers_of(table)
     lines = [f"{about['when']}, {about['cpus']} CPUs, Linux {about['kernel']},"
-             f" {about['runs']} runs, counts divided by {about['divide']}."
+             f" {about['runs']} runs (one of what takes minutes), counts divided by"
+             f" {about['divide']}."
              " Medians; `~`: the runs differ by more than"
              f" {SPREAD * 100:.0f} %. The last column is cqmail's advantage over the best of"
              " the others.", "",
@@ -122,12 +123,17 @@ def trouble_lines(results):
     """What failed, and runs that others disturbed."""
     lines = list(dict.fromkeys(
         f"* {r['work']} of {r['peer']}: {r['error']}" for r in results if "error" in r))
+    for r in results:
+        for metric, left in r.get("result", {}).items():
+            if metric.startswith("not_"):
+                lines.append(f"* {r['work']} of {r['peer']}: stopped, as it would have taken"
+                             f" minutes; {number(left)} messages were {metric.replace('_', ' ')}")
     busy = sorted({r["work"] for r in results
                    if r.get("result", {}).get("disturbed", 0) > 0.15})
     if busy:
         lines.append("* other programs used more than 15 % of the machine during a run of: "
                      + ", ".join(busy))
-    return ["", "What went wrong:", "", *lines] if lines else []
+    return ["", "To be known:", "", *lines] if lines else []
 
 
 def calls_table(results):
