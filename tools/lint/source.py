@@ -99,10 +99,13 @@ def check_tests():
         module = path.stem.removesuffix("_test")
         if not list(Path("src", path.parent.name).glob(f"{module}*.[ch]")):
             complain(path, f"there is no module {module} in src/{path.parent.name}")
+    targets = Path("tests/fuzz/README.md").read_text()
     for path in Path("tests/fuzz").glob("*/*_fuzz.c"):
         corpus = path.with_name(path.stem.removesuffix("_fuzz") + "_corpus")
         if not corpus.is_dir() or not any(corpus.iterdir()):
             complain(path, f"there is no corpus in {corpus}")
+        if f"{path.stem.removesuffix('_fuzz')}`" not in targets:
+            complain(path, "is not in tests/fuzz/README.md")
 
 
 mains = set(programs().values())
