@@ -105,6 +105,15 @@ fuzz_count(struct span text, char byte)
 	return count;
 }
 
+/* Expressions that libc reads or matches without a limit: each '+' doubles what
+   is before it, and '{' can do more. Only an administrator can write them. */
+static inline bool
+fuzz_is_for_libc(struct span text)
+{
+	return span_find(text, '{') != SPAN_NONE ||
+	    span_find(text, '\\') != SPAN_NONE || fuzz_count(text, '+') > 4;
+}
+
 /* ---- files -------------------------------------------------------------- */
 
 /* Enters a new directory below TMPDIR, once a process. tools/run-fuzz removes

@@ -68,8 +68,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct str trouble = STR_INIT;
 
 	lines = fuzz_until(&input, '\0');
-	if (lines.len > 100 || span_find(lines, '{') != SPAN_NONE ||
-	    span_find(lines, '\\') != SPAN_NONE)
+	if (lines.len > 100 || fuzz_is_for_libc(lines))
 		return 0;
 	input = fuzz_until(&input, '\0');
 	input = fuzz_some(&input, 100);

@@ -17,8 +17,14 @@ static int drop(uid_t uid, gid_t gid);
 #include <crypt.h>
 
 #include "base/die.h"
+#include "base/fd.h"
 #include "base/privilege.h"
 
+/* Descriptor 3 may be another's here. */
+static int own_descriptor(int fd);
+#define fd_read_timeout(fd, buf, len, timeout_s)                               \
+	(fd_read_timeout)(own_descriptor(fd), buf, len, timeout_s)
+#define fd_close(fd) (fd_close)(own_descriptor(fd))
 #define main checkpass_main
 #define _exit(code) leave_program(code)
 #define die_sys(...) leave_program(EXIT_TEMP)
@@ -36,6 +42,8 @@ static int drop(uid_t uid, gid_t gid);
 #undef crypt
 #undef privilege_drop
 #undef setenv
+#undef fd_read_timeout
+#undef fd_close
 
 enum {
 	STARTED = 200, /* stands for the exit code of the next program */
@@ -52,9 +60,16 @@ __asan_default_options(void)
 
 static jmp_buf end_of_program;
 static int top; /* the directory that all is in */
+static int secret_file;
 static bool has_dropped;
 static uid_t dropped_uid;
 static gid_t dropped_gid;
+
+static int
+own_descriptor(int fd)
+{
+	return fd == 3 ? secret_file : fd;
+}
 
 static void
 leave_program(int code)
@@ -123,7 +138,6 @@ static void
 prepare(struct span file, struct span secret)
 {
 	static char home[4096];
-	int fd;
 
 	if (home[0] == '\0') {
 		fuzz_enter_directory();
@@ -137,10 +151,8 @@ prepare(struct span file, struct span secret)
 	require(fchdir(top) == 0);
 	fuzz_write_file("users/passwd", file);
 	fuzz_write_file("secret", secret);
-	fd = open("secret", O_RDONLY);
-	require(fd != -1);
-	if (fd != 3)
-		require(dup2(fd, 3) == 3 && close(fd) == 0);
+	secret_file = open("secret", O_RDONLY);
+	require(secret_file != -1);
 }
 
 int
