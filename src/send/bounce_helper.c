@@ -161,7 +161,8 @@ write_bounce(const struct helper *helper, struct submit *submit,
     const struct queue_envelope *envelope, struct span failures)
 {
 	struct recipient *recipients = list_recipients(envelope);
-	int mess = message_file_open(helper->queue_dir, QUEUE_MESS, id);
+	int mess =
+	    message_file_open_mess(helper->queue_dir, id, envelope->size_bytes);
 	uint64_t copy_bytes;
 	struct str text = STR_INIT;
 	int result = -1;

@@ -416,8 +416,8 @@ take_turn(struct state *state, struct channel *channel, struct pass *pass)
 		defer_here(state, pass, taken, count);
 		return;
 	}
-	message =
-	    message_file_open(state->queue_dir, QUEUE_MESS, pass->message->id);
+	message = message_file_open_mess(
+	    state->queue_dir, pass->message->id, pass->size_bytes);
 	if (message == -1) {
 		break_pass(state, pass, host);
 		return;

@@ -33,11 +33,17 @@ open_file(int queue_dir, enum queue_kind kind, uint64_t id, off_t *size)
 }
 
 int
-message_file_open(int queue_dir, enum queue_kind kind, uint64_t id)
+message_file_open_mess(int queue_dir, uint64_t id, uint64_t size_bytes)
 {
-	off_t unused;
+	off_t size;
+	int fd = open_file(queue_dir, QUEUE_MESS, id, &size);
 
-	return open_file(queue_dir, kind, id, &unused);
+	if (fd != -1 && (uint64_t)size != size_bytes) {
+		fd_close(fd);
+		errno = EBADMSG;
+		return -1;
+	}
+	return fd;
 }
 
 /* As many bytes as there were when it was opened: what is added meanwhile is

@@ -16,9 +16,11 @@ enum {
 	MESSAGE_FILE_DONE_MAX = 512 * 1024 * 1024, /* one byte a recipient */
 };
 
-/* A descriptor, close-on-exec, at offset 0; or -1 with errno. */
-MUST_USE int message_file_open(
-    int queue_dir, enum queue_kind kind, uint64_t id);
+/* The message itself, which must have as many bytes as its envelope says: part
+   of one is never delivered. A descriptor, close-on-exec, at offset 0; or -1
+   with errno, EBADMSG if the size is another. */
+MUST_USE int message_file_open_mess(
+    int queue_dir, uint64_t id, uint64_t size_bytes);
 /* Replaces *to by the whole file, of max bytes at most. 0, or -1 with errno. */
 MUST_USE int message_file_read(int queue_dir, enum queue_kind kind, uint64_t id,
     size_t max, struct str *to);

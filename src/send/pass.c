@@ -16,6 +16,7 @@ new_pass(enum channel_kind channel, const struct queue_envelope *envelope)
 
 	pass->channel = channel;
 	pass->verp = verp_is(envelope->sender);
+	pass->size_bytes = envelope->size_bytes;
 	pass->single = envelope->recipient_count == 1;
 	pass->sender = (struct str)STR_INIT;
 	pass->text = (struct str)STR_INIT;

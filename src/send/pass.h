@@ -41,6 +41,7 @@ struct pass {
 	struct pass *next; /* in the ring of its channel */
 	struct message *message;
 	enum channel_kind channel;
+	uint64_t size_bytes; /* of the message */
 	bool verp;           /* each recipient has a sender of its own */
 	bool single;         /* the message has no other recipient at all */
 	bool expired;        /* too old: what fails for now fails for good */

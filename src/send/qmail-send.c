@@ -76,6 +76,7 @@ start(void)
 {
 	static const int not_for_helpers[] = {FD_LOCAL, FD_REMOTE, FD_LIFELINE};
 	struct state *state = &send_state.state;
+	const char *bad;
 
 	message_log_init(&state->log, FD_LOG);
 	state->settings = (struct settings)SETTINGS_INIT;
@@ -84,8 +85,12 @@ start(void)
 	state->queue_dir = open("queue", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (state->queue_dir == -1)
 		refuse_to_start("unable to switch to queue directory");
-	if (settings_load(&state->settings) != NULL)
+	bad = settings_load(&state->settings);
+	if (bad != NULL) {
+		message_log_text(
+		    &state->log, "warning: unable to read %s", bad);
 		refuse_to_start("unable to read controls");
+	}
 	if (bounce_helpers_start(&state->bounces, &state->settings,
 		state->queue_dir, FD_LOG, not_for_helpers,
 		COUNT(not_for_helpers)) == -1)

@@ -63,6 +63,10 @@ class Spawn(Home):
             packet = self.sock.recv(131072)
         except ConnectionError:
             packet = b""
+        except TimeoutError:
+            self.wrong.append("it says nothing: " + self.log_text()[-300:])
+            self.process.kill()
+            packet = b""
         return split(packet) if packet else None
 
     def deliver(self, host, recipients):
