@@ -59,7 +59,7 @@ def settle(instance, count):
 
 def test_replies_of_a_byte_now_and_then(beside):
     """30 hosts greet us by a byte each half second, for ever, where a whole reply
-    has two seconds (control/timeoutremote). Each is given up, and meanwhile the
+    has ten seconds (control/timeoutremote). Each is given up, and meanwhile the
     others get their mail."""
     def drip(client, _):
         client.sendall(b"220-")
@@ -69,7 +69,7 @@ def test_replies_of_a_byte_now_and_then(beside):
     slow = RawServer(drip)
     hosts = [f"slow{n}.example" for n in range(30)]
     try:
-        instance = beside(dict.fromkeys(hosts, slow.port), timeoutremote="2",
+        instance = beside(dict.fromkeys(hosts, slow.port), timeoutremote="10",
                           concurrencyremote="40")
         for host in hosts:
             send(instance, f"r@{host}")
