@@ -175,16 +175,22 @@ class Runner:
     # -- the services of the home, under svscan --
 
     def start_services(self):
+        ports = []
+
+        def with_port(match):
+            ports.append(lib.low_port())
+            return f"{match[1]} {ports[-1]} "
         for run in (self.home.home / "service").glob("*/run"):
             text = run.read_text()
-            text = re.sub(r"(?m)^(    .*127\.0\.0\.1) \d+ ",
-                          lambda m: f"{m[1]} {lib.low_port()} ", text)
+            text = re.sub(r"(?m)^(    .*127\.0\.0\.1) \d+ ", with_port, text)
             self.home.write(run.relative_to(self.home.home), text, 0o755)
         self.has_services = True
         self.home.spawn("svscan", "svscan", self.home.home / "service")
         self.vars["LOG"] = self.home.home / "log/send/current"
         self.expect("for s in service/* service/*/log; do svok $s; done")
         self.expect("grep -qs 'status: local' log/send/current; qmail-qstat")
+        for port in ports:
+            lib.wait_connection(port).close()
 
     def end(self):
         if self.has_services:

@@ -33,7 +33,7 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
 HOST = "test.example"
-TIMEOUT_S = 60  # the default deadline: generous, since machines are loaded
+TIMEOUT_S = 180  # the default deadline: generous, since machines are loaded
 DROP = object()  # a reply of SmtpSink: close the connection
 HANG = object()  # a reply of SmtpSink: say nothing until the peer gives up
 

@@ -13,7 +13,7 @@ import socket
 import termios
 import time
 
-from lib import wait_until
+from lib import TIMEOUT_S, wait_until
 
 SPLIT = 32
 KINDS = ("mess", "env", "done", "bounce")
@@ -59,7 +59,7 @@ def submission(body, sender=b"s@x.example", recipients=(b"r@y.example",), label=
 
 def connect(home, name="submit.sock", kind=socket.SOCK_STREAM):
     sock = socket.socket(socket.AF_UNIX, kind)
-    sock.settimeout(60)
+    sock.settimeout(TIMEOUT_S)
     sock.connect(str(home.home / "run" / name))
     return sock
 

@@ -9,7 +9,7 @@ import threading
 
 import lib
 
-TIMEOUT_S = 60
+TIMEOUT_S = lib.TIMEOUT_S
 
 
 def records(output):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import lib
 
-TIMEOUT_S = 60
+TIMEOUT_S = lib.TIMEOUT_S
 
 COMMON = r'''
 import array, json, os, signal, socket, sys, time
@@ -226,7 +226,7 @@ class Spawn:
         if self.sock is not None:
             self.sock.close()
         lib.wait_until(lambda: not lib.processes_of(self.home),
-                       what="the workers to end", timeout=10) \
+                       what="the workers to end") \
             if not self.stop_left() else None
         shutil.rmtree(self.home, ignore_errors=True)
 

@@ -17,7 +17,7 @@ def bench(tmp_path_factory):
          "--peers", "cqmail", "--only", "smtp,relay", "--runs", "1",
          "--json", str(place / "records")],
         env={**os.environ, "BENCH_DIR": str(place), "CQMAIL_BIN": str(lib.bin_dir())},
-        capture_output=True, text=True, timeout=300)
+        capture_output=True, text=True, timeout=1500)
     assert done.returncode == 0, done.stdout + done.stderr
     return place, json.loads((place / "records").read_text()), done.stdout
 
