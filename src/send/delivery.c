@@ -97,13 +97,13 @@ delivery_begin(struct state *state, struct message *message, struct pass *pass)
 {
 	struct channel *channel = &state->channels[pass->channel];
 
-	message->active[pass->channel] = true;
+	message_set_active(message, pass->channel, true);
 	pass->message = message;
 	pass->generation = state->generation;
 	pass->releases = state->orders.releases;
 	pass->next_due_s =
-	    schedule_next(message->birth_s, state->now_s, pass->channel);
-	pass->expired = state->now_s - message->birth_s >
+	    schedule_next(pass->birth_s, state->now_s, pass->channel);
+	pass->expired = state->now_s - pass->birth_s >
 	    (int64_t)(state->settings.lifetime_s & INT64_MAX);
 	channel->passes++;
 	channel->pass_bytes += pass_size(pass);
@@ -116,6 +116,8 @@ drop_pass(struct state *state, struct pass *pass)
 {
 	struct channel *channel = &state->channels[pass->channel];
 
+	if (pass->requested)
+		settling_add(&state->settling, pass->message, pass->request);
 	channel->passes--;
 	channel->pass_bytes -= pass_size(pass);
 	if (pass->generation != state->generation)
@@ -141,8 +143,8 @@ end_pass_if_over(struct state *state, struct pass *pass)
 		    pass->releases != state->orders.releases)))
 		due_s = state->now_s;
 	drop_pass(state, pass);
-	message->active[channel] = false;
-	message->todo[channel] = again;
+	message_set_active(message, channel, false);
+	message_set_todo(message, channel, again);
 	if (again)
 		schedule_set_due(&state->schedule, message,
 		    (enum schedule_heap)channel, due_s);
@@ -178,17 +180,12 @@ static bool
 must_wait(const struct state *state, const struct message *message,
     enum channel_kind channel)
 {
-	for (size_t i = 0; i < CHANNELS; i++) {
-		/* what the other channel reports now concerns others */
-		if (i != channel && message->active[i]) {
-			if (state->old_passes > 0)
-				return true;
-		} else if (message->requested[i] &&
-		    !queue_link_is_durable(&state->link, message->request[i])) {
-			return true;
-		}
-	}
-	return false;
+	enum channel_kind other =
+	    channel == CHANNEL_LOCAL ? CHANNEL_REMOTE : CHANNEL_LOCAL;
+
+	/* what the other channel's pass reports now concerns others */
+	return message->settling > 0 ||
+	    (message_is_active(message, other) && state->old_passes > 0);
 }
 
 /* Makes the pass of a message that is due. True if it is at work. */
@@ -236,9 +233,10 @@ activate(
 		bool todo = counts.todo[i] > 0;
 
 		/* new tables may have moved recipients between the channels */
-		if (message->active[i] || message->todo[i] == todo)
+		if (message_is_active(message, (enum channel_kind)i) ||
+		    message_is_todo(message, (enum channel_kind)i) == todo)
 			continue;
-		message->todo[i] = todo;
+		message_set_todo(message, (enum channel_kind)i, todo);
 		schedule_unset(
 		    &state->schedule, message, (enum schedule_heap)i);
 		if (todo && made[i] == NULL)
@@ -260,7 +258,9 @@ delivery_start_due(struct state *state, enum channel_kind kind)
 		struct message *message =
 		    schedule_first(&state->schedule, (enum schedule_heap)kind);
 
-		if (message == NULL || message->due_s[kind] > state->now_s ||
+		if (message == NULL ||
+		    schedule_due(&state->schedule, message,
+			(enum schedule_heap)kind) > state->now_s ||
 		    !delivery_has_room(state, kind, false))
 			return;
 		(void)activate(state, message, kind);
@@ -297,7 +297,7 @@ wake(struct state *state)
 			    &state->channels[CHANNEL_REMOTE], waiter.pass);
 			return true;
 		}
-		waiter.message->active[CHANNEL_REMOTE] = false;
+		message_set_active(waiter.message, CHANNEL_REMOTE, false);
 		if (activate(state, waiter.message, CHANNEL_REMOTE))
 			return true;
 	}

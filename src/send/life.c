@@ -32,9 +32,7 @@ complain(
 {
 	uint64_t id = message->id;
 
-	if (error == ENOENT && message->missing &&
-	    !message->active[CHANNEL_LOCAL] &&
-	    !message->active[CHANNEL_REMOTE]) {
+	if (error == ENOENT && message->missing && message->active == 0) {
 		message_log_text(&state->log,
 		    "warning: env/%u/%" PRIu64
 		    " is gone; forgetting the message",
@@ -149,15 +147,16 @@ start(struct state *state, struct message *message,
 	for (size_t i = 0; i < CHANNELS; i++) {
 		int64_t due_s = state->now_s;
 
-		message->todo[i] = counts.todo[i] > 0;
+		message_set_todo(
+		    message, (enum channel_kind)i, counts.todo[i] > 0);
 		if (made[i] != NULL) {
 			delivery_begin(state, message, made[i]);
 			continue;
 		}
 		if (found && !state->flush_found)
-			due_s = schedule_resume(message->birth_s, state->now_s,
-			    (enum channel_kind)i);
-		if (message->todo[i])
+			due_s = schedule_resume(pass_birth(envelope),
+			    state->now_s, (enum channel_kind)i);
+		if (counts.todo[i] > 0)
 			schedule_set_due(&state->schedule, message,
 			    (enum schedule_heap)i, due_s);
 	}
@@ -178,10 +177,6 @@ prepare(struct state *state, struct message *message)
 		return;
 	}
 	message->unread = false;
-	/* the last day of the year 9999 is as good as any later one */
-	message->birth_s = envelope.birth_s > INT64_C(253402300799)
-	    ? INT64_C(253402300799)
-	    : (int64_t)envelope.birth_s;
 	if (!message->silent)
 		log_info(state, message->id, &envelope);
 	start(state, message, &envelope);
@@ -234,13 +229,10 @@ ask_barrier(struct state *state, struct message *message)
 void
 life_settle(struct state *state, struct message *message)
 {
-	bool todo = false;
+	bool todo = message->todo != 0;
 
-	for (size_t i = 0; i < CHANNELS; i++) {
-		if (message->active[i])
-			return;
-		todo = todo || message->todo[i];
-	}
+	if (message->active != 0)
+		return;
 	if ((todo || message->failed) && obey_end(state, message))
 		return;
 	if (todo)
@@ -308,7 +300,8 @@ life_run_errands(struct state *state)
 		    schedule_first(&state->schedule, SCHEDULE_ERRAND);
 
 		if (message == NULL ||
-		    message->due_s[SCHEDULE_ERRAND] > state->now_s)
+		    schedule_due(&state->schedule, message, SCHEDULE_ERRAND) >
+			state->now_s)
 			return;
 		schedule_unset(&state->schedule, message, SCHEDULE_ERRAND);
 		/* what cannot be read can still be removed */

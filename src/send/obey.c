@@ -13,18 +13,6 @@ static const char given_up[] =
 
 /* ---- the end of a message ----------------------------------------------- */
 
-/* What was reported is in the files, so that they tell who is left. */
-static bool
-is_noted(const struct state *state, const struct message *message)
-{
-	for (size_t i = 0; i < CHANNELS; i++) {
-		if (message->requested[i] &&
-		    !queue_link_is_durable(&state->link, message->request[i]))
-			return false;
-	}
-	return true;
-}
-
 static void
 put_off(struct state *state, struct message *message, int64_t by_s)
 {
@@ -39,6 +27,7 @@ fail_recipients(struct state *state, struct message *message,
 {
 	struct span rest = envelope->recipients, recipient;
 	struct span text = {given_up, sizeof(given_up) - 1};
+	uint32_t request = 0;
 	size_t count = 0;
 
 	for (size_t i = 0; count < OBEY_FAILURES_A_STEP &&
@@ -47,11 +36,11 @@ fail_recipients(struct state *state, struct message *message,
 		if (i < state->done.len &&
 		    (state->done.s[i] == 'D' || state->done.s[i] == 'F'))
 			continue;
-		message->request[CHANNEL_LOCAL] =
-		    queue_link_failed(&state->link, message->id, i, text);
-		message->requested[CHANNEL_LOCAL] = true;
+		request = queue_link_failed(&state->link, message->id, i, text);
 		count++;
 	}
+	if (count > 0)
+		settling_add(&state->settling, message, request);
 	return count;
 }
 
@@ -65,7 +54,7 @@ give_up(struct state *state, struct message *message)
 	for (int i = 0; i < CHANNELS; i++)
 		schedule_unset(
 		    &state->schedule, message, (enum schedule_heap)i);
-	if (!is_noted(state, message)) {
+	if (message->settling > 0) { /* the files do not tell who is left */
 		put_off(state, message, 1);
 		return;
 	}
@@ -83,8 +72,7 @@ give_up(struct state *state, struct message *message)
 		put_off(state, message, 1);
 		return;
 	}
-	for (int i = 0; i < CHANNELS; i++)
-		message->todo[i] = false;
+	message->todo = 0;
 	life_settle(state, message);
 }
 
@@ -114,7 +102,7 @@ obey_end(struct state *state, struct message *message)
 	case ORDERS_EXPIRE:
 		break;
 	}
-	if (!message->todo[CHANNEL_LOCAL] && !message->todo[CHANNEL_REMOTE])
+	if (message->todo == 0)
 		return false; /* its bounce is on its way as any other */
 	give_up(state, message);
 	return true;
@@ -123,8 +111,7 @@ obey_end(struct state *state, struct message *message)
 void
 obey_go_on(struct state *state, struct message *message)
 {
-	if (!message->active[CHANNEL_LOCAL] &&
-	    !message->active[CHANNEL_REMOTE] && !obey_end(state, message))
+	if (message->active == 0 && !obey_end(state, message))
 		make_due(state, message);
 }
 
@@ -226,7 +213,7 @@ stop_passes(struct state *state)
 		if (waiter->pass != NULL) {
 			delivery_stop_pass(state, waiter->pass);
 		} else {
-			message->active[CHANNEL_REMOTE] = false;
+			message_set_active(message, CHANNEL_REMOTE, false);
 			schedule_set_due(&state->schedule, message,
 			    SCHEDULE_REMOTE, state->now_s);
 			life_settle(state, message);

@@ -9,12 +9,21 @@
 
 /* ---- making one --------------------------------------------------------- */
 
+int64_t
+pass_birth(const struct queue_envelope *envelope)
+{
+	return envelope->birth_s > INT64_C(253402300799)
+	    ? INT64_C(253402300799)
+	    : (int64_t)envelope->birth_s;
+}
+
 static struct pass *
 new_pass(enum channel_kind channel, const struct queue_envelope *envelope)
 {
 	struct pass *pass = mem_alloc(1, sizeof(*pass));
 
 	pass->channel = channel;
+	pass->birth_s = pass_birth(envelope);
 	pass->verp = verp_is(envelope->sender);
 	pass->size_bytes = envelope->size_bytes;
 	pass->single = envelope->recipient_count == 1;

@@ -48,10 +48,13 @@ struct pass {
 	bool held;           /* some recipients are held: they are not in it */
 	bool stopped;        /* by an order: its rest was dropped */
 	unsigned releases;   /* of orders, when it began */
+	int64_t birth_s;     /* of the message */
 	int64_t next_due_s;  /* for those that are deferred */
 	unsigned generation; /* of the tables that it was made with */
 	size_t running;      /* jobs */
 	size_t deferred;     /* recipients */
+	uint32_t request;    /* the last one to the queue */
+	bool requested;      /* there was one */
 	struct str sender, text;
 	struct pass_recipient *recipients;
 	struct pass_group *groups; /* a heap by first */
@@ -64,6 +67,9 @@ struct pass_counts {
 	size_t held[CHANNELS]; /* of those in todo */
 };
 
+/* When the message was accepted; the last day of the year 9999 is as good as
+   any later one. */
+int64_t pass_birth(const struct queue_envelope *envelope);
 /*
  * Sorts the recipients that are not done into new passes: *made[channel] is
  * set where wanted[channel] is and recipients are there, else it is NULL. done

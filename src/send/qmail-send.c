@@ -204,6 +204,7 @@ take_turn(struct state *state)
 		read_bounce_answers(state);
 	if (state->ready.queue && !intake_read_notices(state))
 		refuse_to_start("qmail-send is already running");
+	settling_note(&state->settling, &state->link, &state->schedule);
 	if (!state->exiting)
 		obey_settle(state);
 	intake_scan(state);

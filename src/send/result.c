@@ -15,8 +15,8 @@ enum {
 static void
 note_request(struct pass *pass, uint32_t request)
 {
-	pass->message->request[pass->channel] = request;
-	pass->message->requested[pass->channel] = true;
+	pass->request = request;
+	pass->requested = true;
 }
 
 static void

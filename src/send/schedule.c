@@ -9,7 +9,12 @@
 enum {
 	CHUNK = 1024, /* messages allocated at a time */
 	HASH_MIN = 1024,
+	INDEX_BITS = 26, /* of an item in a heap; the rest is the time */
+	INDEX_MAX = (1 << INDEX_BITS) - 1,
 };
+
+/* added to times, so that those before 1970 sort right */
+#define BIAS_S (INT64_C(1) << 37)
 
 static const int64_t skips[CHANNELS] = {10, 20};
 
@@ -63,7 +68,7 @@ grow_chunks(struct schedule *schedule)
 	struct message **chunks, *chunk;
 	uint32_t first = (uint32_t)(schedule->chunk_count * CHUNK) + 1;
 
-	if (schedule->chunk_count >= (UINT32_MAX - 1) / CHUNK)
+	if (schedule->chunk_count >= INDEX_MAX / CHUNK)
 		return -1;
 	chunks = mem_try_resize(
 	    schedule->chunks, schedule->chunk_count + 1, sizeof(*chunks));
@@ -81,27 +86,6 @@ grow_chunks(struct schedule *schedule)
 	return 0;
 }
 
-/* Room for one message more in each heap, so that no later call can fail. */
-static int
-grow_heaps(struct schedule *schedule)
-{
-	for (size_t i = 0; i < SCHEDULE_HEAPS; i++) {
-		size_t size = schedule->heaps[i].size;
-		uint32_t *items;
-
-		if (schedule->count + 2 <= size)
-			continue;
-		size = size + size / 2 + CHUNK;
-		items = mem_try_resize(
-		    schedule->heaps[i].items, size, sizeof(*items));
-		if (items == NULL)
-			return -1;
-		schedule->heaps[i].items = items;
-		schedule->heaps[i].size = size;
-	}
-	return 0;
-}
-
 struct message *
 schedule_add(struct schedule *schedule, uint64_t id)
 {
@@ -109,10 +93,8 @@ schedule_add(struct schedule *schedule, uint64_t id)
 	uint32_t index;
 	size_t slot;
 
-	if (schedule->count * 2 >= schedule->hash_size &&
+	if (schedule->count * 4 >= schedule->hash_size * 3 &&
 	    grow_hash(schedule) == -1)
-		return NULL;
-	if (grow_heaps(schedule) == -1)
 		return NULL;
 	if (schedule->free_list == 0 && grow_chunks(schedule) == -1)
 		return NULL;
@@ -121,7 +103,6 @@ schedule_add(struct schedule *schedule, uint64_t id)
 	schedule->free_list = message->place[0];
 	memset(message, 0, sizeof(*message));
 	message->id = id;
-	message->self = index;
 	slot = hash_slot(schedule, id);
 	while (schedule->hash[slot] != 0) {
 		assert(at_index(schedule, schedule->hash[slot])->id != id);
@@ -159,8 +140,10 @@ schedule_remove(struct schedule *schedule, struct message *message)
 {
 	size_t mask = schedule->hash_size - 1;
 	size_t hole = find_slot(schedule, message->id);
+	uint32_t index;
 
 	assert(hole != SIZE_MAX);
+	index = schedule->hash[hole];
 	for (size_t i = 0; i < SCHEDULE_HEAPS; i++)
 		schedule_unset(schedule, message, (enum schedule_heap)i);
 	/* close the gap: what follows in the run and belongs at or before the
@@ -177,7 +160,7 @@ schedule_remove(struct schedule *schedule, struct message *message)
 	}
 	schedule->hash[hole] = 0;
 	message->place[0] = schedule->free_list;
-	schedule->free_list = message->self;
+	schedule->free_list = index;
 	schedule->count--;
 }
 
@@ -195,66 +178,80 @@ schedule_free(struct schedule *schedule)
 
 /* ---- the heaps ---------------------------------------------------------- */
 
+static uint64_t
+make_item(int64_t due_s, uint32_t index)
+{
+	if (due_s < -BIAS_S)
+		due_s = -BIAS_S;
+	if (due_s >= BIAS_S)
+		due_s = BIAS_S - 1;
+	return (uint64_t)(due_s + BIAS_S) << INDEX_BITS | index;
+}
+
+static int64_t
+item_due(uint64_t item)
+{
+	return (int64_t)(item >> INDEX_BITS) - BIAS_S;
+}
+
+static uint32_t
+item_index(uint64_t item)
+{
+	return (uint32_t)(item & INDEX_MAX);
+}
+
 /* Equal times go in the order of the ids. */
 static bool
-is_before(
-    const struct message *a, const struct message *b, enum schedule_heap heap)
+is_before(const struct schedule *schedule, uint64_t a, uint64_t b)
 {
-	if (a->due_s[heap] != b->due_s[heap])
-		return a->due_s[heap] < b->due_s[heap];
-	return a->id < b->id;
+	if (a >> INDEX_BITS != b >> INDEX_BITS)
+		return a < b;
+	return at_index(schedule, item_index(a))->id <
+	    at_index(schedule, item_index(b))->id;
 }
 
 static void
 put_at(struct schedule *schedule, enum schedule_heap heap, size_t place,
-    struct message *message)
+    uint64_t item)
 {
-	schedule->heaps[heap].items[place] = message->self;
-	message->place[heap] = (uint32_t)place;
+	schedule->heaps[heap].items[place] = item;
+	at_index(schedule, item_index(item))->place[heap] = (uint32_t)place;
 }
 
-static void
-sift_up(struct schedule *schedule, enum schedule_heap heap,
-    struct message *message, size_t place)
+/* Returns where the item has come to. */
+static size_t
+sift_up(struct schedule *schedule, enum schedule_heap heap, uint64_t item,
+    size_t place)
 {
-	while (place > 1) {
-		struct message *parent =
-		    at_index(schedule, schedule->heaps[heap].items[place / 2]);
+	const uint64_t *items = schedule->heaps[heap].items;
 
-		if (!is_before(message, parent, heap))
-			break;
-		put_at(schedule, heap, place, parent);
+	while (place > 1 && is_before(schedule, item, items[place / 2])) {
+		put_at(schedule, heap, place, items[place / 2]);
 		place /= 2;
 	}
-	put_at(schedule, heap, place, message);
+	put_at(schedule, heap, place, item);
+	return place;
 }
 
 static void
-sift_down(struct schedule *schedule, enum schedule_heap heap,
-    struct message *message, size_t place)
+sift_down(struct schedule *schedule, enum schedule_heap heap, uint64_t item,
+    size_t place)
 {
-	const uint32_t *items = schedule->heaps[heap].items;
+	const uint64_t *items = schedule->heaps[heap].items;
 	size_t count = schedule->heaps[heap].count;
 
 	while (place * 2 <= count) {
 		size_t child = place * 2;
-		struct message *first = at_index(schedule, items[child]);
 
-		if (child < count) {
-			struct message *other =
-			    at_index(schedule, items[child + 1]);
-
-			if (is_before(other, first, heap)) {
-				first = other;
-				child++;
-			}
-		}
-		if (!is_before(first, message, heap))
+		if (child < count &&
+		    is_before(schedule, items[child + 1], items[child]))
+			child++;
+		if (!is_before(schedule, items[child], item))
 			break;
-		put_at(schedule, heap, place, first);
+		put_at(schedule, heap, place, items[child]);
 		place = child;
 	}
-	put_at(schedule, heap, place, message);
+	put_at(schedule, heap, place, item);
 }
 
 void
@@ -262,28 +259,51 @@ schedule_unset(
     struct schedule *schedule, struct message *message, enum schedule_heap heap)
 {
 	size_t place = message->place[heap];
-	struct message *last;
+	uint64_t last;
 
 	if (place == 0)
 		return;
 	message->place[heap] = 0;
-	last = at_index(schedule,
-	    schedule->heaps[heap].items[schedule->heaps[heap].count--]);
-	if (last == message)
-		return;
-	sift_up(schedule, heap, last, place);
-	if (last->place[heap] == place)
+	last = schedule->heaps[heap].items[schedule->heaps[heap].count--];
+	if (place > schedule->heaps[heap].count)
+		return; /* it was the last */
+	if (sift_up(schedule, heap, last, place) == place)
 		sift_down(schedule, heap, last, place);
+}
+
+/* Room for one item more; places start with 1. */
+static void
+grow_heap(struct schedule *schedule, enum schedule_heap heap)
+{
+	size_t size = schedule->heaps[heap].size;
+
+	if (schedule->heaps[heap].count + 2 <= size)
+		return;
+	size += size / 8 + CHUNK;
+	schedule->heaps[heap].items =
+	    mem_resize(schedule->heaps[heap].items, size, sizeof(uint64_t));
+	schedule->heaps[heap].size = size;
 }
 
 void
 schedule_set_due(struct schedule *schedule, struct message *message,
     enum schedule_heap heap, int64_t due_s)
 {
+	size_t slot = find_slot(schedule, message->id);
+
+	assert(slot != SIZE_MAX);
 	schedule_unset(schedule, message, heap);
-	message->due_s[heap] = due_s;
-	assert(schedule->heaps[heap].count + 1 < schedule->heaps[heap].size);
-	sift_up(schedule, heap, message, ++schedule->heaps[heap].count);
+	grow_heap(schedule, heap);
+	(void)sift_up(schedule, heap, make_item(due_s, schedule->hash[slot]),
+	    ++schedule->heaps[heap].count);
+}
+
+int64_t
+schedule_due(const struct schedule *schedule, const struct message *message,
+    enum schedule_heap heap)
+{
+	assert(message->place[heap] != 0);
+	return item_due(schedule->heaps[heap].items[message->place[heap]]);
 }
 
 struct message *
@@ -291,7 +311,42 @@ schedule_first(const struct schedule *schedule, enum schedule_heap heap)
 {
 	if (schedule->heaps[heap].count == 0)
 		return NULL;
-	return at_index(schedule, schedule->heaps[heap].items[1]);
+	return at_index(schedule, item_index(schedule->heaps[heap].items[1]));
+}
+
+/* ---- channels ----------------------------------------------------------- */
+
+static void
+set_bit(uint8_t *bits, enum channel_kind channel, bool set)
+{
+	uint8_t bit = (uint8_t)(1U << channel);
+
+	*bits = (uint8_t)(set ? *bits | bit : *bits & ~bit);
+}
+
+bool
+message_is_todo(const struct message *message, enum channel_kind channel)
+{
+	return (message->todo >> channel & 1) != 0;
+}
+
+void
+message_set_todo(struct message *message, enum channel_kind channel, bool todo)
+{
+	set_bit(&message->todo, channel, todo);
+}
+
+bool
+message_is_active(const struct message *message, enum channel_kind channel)
+{
+	return (message->active >> channel & 1) != 0;
+}
+
+void
+message_set_active(
+    struct message *message, enum channel_kind channel, bool active)
+{
+	set_bit(&message->active, channel, active);
 }
 
 /* ---- times -------------------------------------------------------------- */
@@ -300,18 +355,22 @@ void
 schedule_flush(struct schedule *schedule, int64_t now_s)
 {
 	for (size_t heap = 0; heap < CHANNELS; heap++) {
+		uint64_t *items = schedule->heaps[heap].items;
+
 		/* equal times are a heap; the order is that of the old times */
 		for (size_t i = 1; i <= schedule->heaps[heap].count; i++)
-			at_index(schedule, schedule->heaps[heap].items[i])
-			    ->due_s[heap] = now_s;
+			items[i] = make_item(now_s, item_index(items[i]));
 	}
 }
 
 bool
 schedule_is_held(const struct message *message, enum schedule_heap heap)
 {
-	return message->todo[heap] && !message->active[heap] &&
-	    !message->unread && message->place[heap] == 0;
+	enum channel_kind channel = (enum channel_kind)heap;
+
+	return message_is_todo(message, channel) &&
+	    !message_is_active(message, channel) && !message->unread &&
+	    message->place[heap] == 0;
 }
 
 static bool
@@ -360,9 +419,11 @@ void
 schedule_shift(struct schedule *schedule, int64_t back_s)
 {
 	for (size_t heap = 0; heap < SCHEDULE_HEAPS; heap++) {
+		uint64_t *items = schedule->heaps[heap].items;
+
 		for (size_t i = 1; i <= schedule->heaps[heap].count; i++)
-			at_index(schedule, schedule->heaps[heap].items[i])
-			    ->due_s[heap] -= back_s;
+			items[i] = make_item(
+			    item_due(items[i]) - back_s, item_index(items[i]));
 	}
 }
 

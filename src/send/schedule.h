@@ -2,9 +2,11 @@
  * schedule - every message in the queue, and when it is due
  *
  * A table by id and three heaps by due time: one a channel, and one for
- * errands (an envelope to be read again, a bounce to be sent again). A message
- * takes 72 bytes and about 30 more for its places in the table and the heaps.
- * Times are seconds since 1970. Pure: it knows no files.
+ * errands (an envelope to be read again, a bounce to be sent again). Millions
+ * may wait, so a message takes 24 bytes, 5 to 11 for its place in the table and
+ * 9 in each heap that it is in. Times are seconds since 1970, and beyond the
+ * year 6324 that year. Pure: it knows no files. Memory that runs out in a heap
+ * ends the process: all of it is read again from the queue.
  */
 #ifndef SEND_SCHEDULE_H
 #define SEND_SCHEDULE_H
@@ -30,20 +32,16 @@ enum {
 
 struct message {
 	uint64_t id;
-	int64_t birth_s;
-	int64_t due_s[SCHEDULE_HEAPS];
 	uint32_t place[SCHEDULE_HEAPS]; /* in the heap, from 1; 0: not in it */
-	uint32_t self;                  /* where it lies in the table */
-	uint32_t request[CHANNELS];     /* the last one to the queue */
-	bool todo[CHANNELS];            /* recipients remain there */
-	bool active[CHANNELS];          /* a pass is under way there */
-	bool requested[CHANNELS];       /* request is set */
-	bool unread : 1;                /* its envelope is still to be read */
-	bool silent : 1;                /* found by the first scan: no log */
-	bool missing : 1;               /* its envelope was not there once */
-	bool failed : 1;                /* a recipient failed for good */
-	bool bouncing : 1;              /* only its bounce remains */
-	bool held : 1;                  /* some recipients are, by an order */
+	uint8_t todo;      /* a bit a channel: recipients remain there */
+	uint8_t active;    /* likewise: a pass is under way there */
+	uint8_t settling;  /* how often it is in struct settling */
+	bool unread : 1;   /* its envelope is still to be read */
+	bool silent : 1;   /* found by the first scan: no log */
+	bool missing : 1;  /* its envelope was not there once */
+	bool failed : 1;   /* a recipient failed for good */
+	bool bouncing : 1; /* only its bounce remains */
+	bool held : 1;     /* some recipients are, by an order */
 };
 
 struct schedule {
@@ -53,7 +51,7 @@ struct schedule {
 	uint32_t *hash;
 	size_t hash_size, count;
 	struct {
-		uint32_t *items; /* indexes of messages, from items[1] on */
+		uint64_t *items; /* from items[1] on: due time and message */
 		size_t count, size;
 	} heaps[SCHEDULE_HEAPS];
 };
@@ -76,11 +74,22 @@ MUST_USE struct message *schedule_add(struct schedule *schedule, uint64_t id);
 struct message *schedule_find(const struct schedule *schedule, uint64_t id);
 void schedule_remove(struct schedule *schedule, struct message *message);
 
-/* Puts the message into that heap, or moves it there. Cannot fail. */
+bool message_is_todo(const struct message *message, enum channel_kind channel);
+void message_set_todo(
+    struct message *message, enum channel_kind channel, bool todo);
+bool message_is_active(
+    const struct message *message, enum channel_kind channel);
+void message_set_active(
+    struct message *message, enum channel_kind channel, bool active);
+
+/* Puts the message into that heap, or moves it there. */
 void schedule_set_due(struct schedule *schedule, struct message *message,
     enum schedule_heap heap, int64_t due_s);
 void schedule_unset(struct schedule *schedule, struct message *message,
     enum schedule_heap heap);
+/* When a message is due in a heap that it is in. */
+int64_t schedule_due(const struct schedule *schedule,
+    const struct message *message, enum schedule_heap heap);
 /* The message that is due first there, or NULL. */
 struct message *schedule_first(
     const struct schedule *schedule, enum schedule_heap heap);

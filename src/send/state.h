@@ -22,6 +22,7 @@
 #include "send/queue_scan.h"
 #include "send/schedule.h"
 #include "send/settings.h"
+#include "send/settling.h"
 
 /* Who may have something to say; all, if waiting has not told better. */
 struct ready {
@@ -32,6 +33,7 @@ struct state {
 	struct settings settings;
 	unsigned generation; /* grows with each rereading of the tables */
 	struct schedule schedule;
+	struct settling settling;
 	struct hosts hosts;
 	struct channel channels[CHANNELS];
 	size_t old_passes; /* made with tables that are not the present ones */

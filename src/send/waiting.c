@@ -38,7 +38,11 @@ find_wait(const struct state *state)
 		    (i != SCHEDULE_ERRAND &&
 			!delivery_has_room(state, (enum channel_kind)i, false)))
 			continue;
-		lower(&wait_ms, (first->due_s[i] - state->now_s) * 1000);
+		lower(&wait_ms,
+		    (schedule_due(
+			 &state->schedule, first, (enum schedule_heap)i) -
+			state->now_s) *
+			1000);
 	}
 	for (size_t i = 0; i < CHANNELS; i++) {
 		if (state->channels[i].packet_fd != -1 &&

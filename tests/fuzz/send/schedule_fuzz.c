@@ -28,7 +28,8 @@ check_first(enum schedule_heap heap)
 			continue;
 		count++;
 		require(first != NULL);
-		require(known[i].message->due_s[heap] >= first->due_s[heap]);
+		require(schedule_due(&schedule, known[i].message, heap) >=
+		    schedule_due(&schedule, first, heap));
 	}
 	require((first == NULL) == (count == 0));
 	require(schedule.heaps[heap].count == count);
@@ -47,7 +48,6 @@ happen(unsigned char what, struct span *input)
 	if (message == NULL) {
 		known[id].message = schedule_add(&schedule, id + 1);
 		require(known[id].message != NULL);
-		known[id].message->birth_s = when_s;
 		memset(known[id].is_in, 0, sizeof(known[id].is_in));
 		return;
 	}
@@ -69,7 +69,7 @@ happen(unsigned char what, struct span *input)
 	default:
 		schedule_set_due(&schedule, message, heap, when_s);
 		known[id].is_in[heap] = true;
-		require(message->due_s[heap] == when_s);
+		require(schedule_due(&schedule, message, heap) == when_s);
 	}
 }
 

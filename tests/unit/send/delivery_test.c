@@ -23,8 +23,8 @@ static bool
 is_last(int64_t age_s)
 {
 	static struct state all;
-	struct message message = {.birth_s = NOW_S - age_s};
-	struct pass pass = {.channel = CHANNEL_LOCAL};
+	struct message message = {.id = 1};
+	struct pass pass = {.channel = CHANNEL_LOCAL, .birth_s = NOW_S - age_s};
 	struct channel *channel = &all.channels[CHANNEL_LOCAL];
 
 	all.now_s = NOW_S;
@@ -32,7 +32,7 @@ is_last(int64_t age_s)
 	channel->ring = NULL;
 	channel->ring_end = &channel->ring;
 	delivery_begin(&all, &message, &pass);
-	assert_true(message.active[CHANNEL_LOCAL]);
+	assert_true(message_is_active(&message, CHANNEL_LOCAL));
 	assert_ptr_equal(channel_pop(channel), &pass);
 	return pass.expired;
 }
@@ -95,15 +95,15 @@ puts_what_cannot_be_opened_off_for_123_seconds(void **state)
 	    .ring_end = &channel->ring};
 	message = schedule_add(&all.schedule, 7);
 	assert_non_null(message);
-	message->birth_s = NOW_S - 5;
-	message->todo[CHANNEL_LOCAL] = true;
+	message_set_todo(message, CHANNEL_LOCAL, true);
 	delivery_begin(&all, message, make_pass(&all));
 	delivery_start_jobs(&all, CHANNEL_LOCAL);
 	assert_string_equal(all.log.lines.s,
 	    "warning: unable to open mess/7/7: No such file or directory;"
 	    " will try again later\n");
-	assert_false(message->active[CHANNEL_LOCAL]);
-	assert_int_equal(message->due_s[SCHEDULE_LOCAL], NOW_S + 123);
+	assert_false(message_is_active(message, CHANNEL_LOCAL));
+	assert_int_equal(
+	    schedule_due(&all.schedule, message, SCHEDULE_LOCAL), NOW_S + 123);
 	assert_ptr_equal(
 	    schedule_first(&all.schedule, SCHEDULE_LOCAL), message);
 

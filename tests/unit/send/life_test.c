@@ -33,14 +33,16 @@ puts_trouble_off_for_123_seconds(void **state)
 	life_begin(&all, 7, false);
 	message = schedule_find(&all.schedule, 7);
 	assert_non_null(message);
-	assert_int_equal(message->due_s[SCHEDULE_ERRAND], NOW_S + 123);
+	assert_int_equal(
+	    schedule_due(&all.schedule, message, SCHEDULE_ERRAND), NOW_S + 123);
 
 	/* a bounce that the queue refuses */
 	message = schedule_add(&all.schedule, 8);
 	assert_non_null(message);
 	life_end_bounce(&all, &refused);
 	assert_ptr_equal(schedule_find(&all.schedule, 8), message);
-	assert_int_equal(message->due_s[SCHEDULE_ERRAND], NOW_S + 123);
+	assert_int_equal(
+	    schedule_due(&all.schedule, message, SCHEDULE_ERRAND), NOW_S + 123);
 	assert_null(strstr(all.log.lines.s, "end msg"));
 
 	schedule_free(&all.schedule);

@@ -132,8 +132,9 @@ keeps_many(void **state)
 		struct message *first =
 		    schedule_first(&schedule, SCHEDULE_REMOTE);
 
-		assert_true(first->due_s[SCHEDULE_REMOTE] >= last);
-		last = first->due_s[SCHEDULE_REMOTE];
+		assert_true(
+		    schedule_due(&schedule, first, SCHEDULE_REMOTE) >= last);
+		last = schedule_due(&schedule, first, SCHEDULE_REMOTE);
 		schedule_remove(&schedule, first);
 		count--;
 	}
@@ -158,8 +159,8 @@ flushes_all(void **state)
 	schedule_set_due(
 	    &schedule, schedule_add(&schedule, 20001), SCHEDULE_LOCAL, 501);
 	while (
-	    schedule_first(&schedule, SCHEDULE_LOCAL)->due_s[SCHEDULE_LOCAL] ==
-	    500) {
+	    schedule_due(&schedule, schedule_first(&schedule, SCHEDULE_LOCAL),
+		SCHEDULE_LOCAL) == 500) {
 		schedule_remove(
 		    &schedule, schedule_first(&schedule, SCHEDULE_LOCAL));
 		count++;
@@ -172,9 +173,46 @@ flushes_all(void **state)
 static void
 stays_small(void **state)
 {
+	struct schedule schedule = SCHEDULE_INIT;
+	size_t bytes;
+
 	(void)state;
-	/* with its places in the table and three heaps under 200 bytes */
-	assert_true(sizeof(struct message) <= 72);
+	for (uint64_t id = 1; id <= 20000; id++)
+		schedule_set_due(&schedule, schedule_add(&schedule, id),
+		    SCHEDULE_REMOTE, 1000 + (int64_t)id);
+	bytes = schedule.chunk_count * 1024 * sizeof(struct message) +
+	    schedule.hash_size * sizeof(*schedule.hash);
+	for (size_t i = 0; i < SCHEDULE_HEAPS; i++)
+		bytes +=
+		    schedule.heaps[i].size * sizeof(*schedule.heaps[i].items);
+	assert_true(bytes <= 20000 * 44);
+	schedule_free(&schedule);
+}
+
+/* Times that no clock has do no harm. */
+static void
+keeps_any_time(void **state)
+{
+	static const int64_t times[] = {
+	    INT64_MIN, -1, 0, 253402300799, INT64_MAX};
+	struct schedule schedule = SCHEDULE_INIT;
+
+	(void)state;
+	for (size_t i = COUNT(times); i-- > 0;)
+		schedule_set_due(&schedule, schedule_add(&schedule, i + 1),
+		    SCHEDULE_LOCAL, times[i]);
+	for (size_t i = 0; i < COUNT(times); i++) {
+		struct message *first =
+		    schedule_first(&schedule, SCHEDULE_LOCAL);
+
+		assert_int_equal(first->id, i + 1);
+		if (times[i] == -1 || times[i] == 0)
+			assert_int_equal(
+			    schedule_due(&schedule, first, SCHEDULE_LOCAL),
+			    times[i]);
+		schedule_unset(&schedule, first, SCHEDULE_LOCAL);
+	}
+	schedule_free(&schedule);
 }
 
 int
@@ -186,6 +224,7 @@ main(void)
 	    cmocka_unit_test(keeps_many),
 	    cmocka_unit_test(flushes_all),
 	    cmocka_unit_test(stays_small),
+	    cmocka_unit_test(keeps_any_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
