@@ -12,3 +12,21 @@ if os.getuid() == 0:
     os.setuid(nobody.pw_uid)
     os.environ["HOME"] = "/"
     os.environ["USER"] = os.environ["LOGNAME"] = "nobody"
+
+import pytest  # noqa: E402
+
+import sharing  # noqa: E402
+from sharing import part  # noqa: E402, F401
+
+
+def pytest_generate_tests(metafunc):
+    sharing.divide(metafunc)
+
+
+def pytest_collection_modifyitems(items):
+    sharing.sort(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return sharing.OneByOne(config, log)

@@ -261,9 +261,12 @@ def every(factor):
     return 1 if STRIDE == 1 else int(factor * STRIDE)
 
 
+part = (0, 1)  # of a sweep that is divided (sharing.py): its number, and how many there are
+
+
 def sweep_points(count, stride):
-    """Which calls to hit: all of them, or each stride-th with a varying start."""
-    return range(1, count + 1, stride) if stride > 1 else range(1, count + 1)
+    """Which calls to hit: all of them, or each stride-th; of these the current part."""
+    return range(1, count + 1, stride)[part[0]::part[1]]
 
 
 # what may happen to a call: the class of calls, and FAULT_ERRNO of fault.c
@@ -288,6 +291,7 @@ def sweep_calls(tmp_path, program, name, run, factor=1, each=True):
     assert count >= 3
     stride = every(factor)
     points = list(range(1 + crc32c((program + name).encode()) % stride, count + 1, stride))
+    points = points[part[0]::part[1]]
     if name == "one byte" and each:
         points.append(-1)  # all of them at once
     failures = []
