@@ -105,12 +105,41 @@ def fields_of(packet):
     return fields
 
 
+class Orders:
+    """Those that stand, those that were taken back, and those that may be either."""
+
+    def __init__(self):
+        self.there, self.gone, self.either = set(), set(), set()
+
+    def ask(self, request):
+        for order in request[1:]:
+            self.either.add(order)
+            self.there.discard(order)
+            self.gone.discard(order)
+
+    def answer(self, request):
+        for order in request[1:]:
+            self.either.discard(order)
+            (self.there if request[0] == b"O" else self.gone).add(order)
+
+    def judge(self, data):
+        body, _, crc = (data or b"").rpartition(b"end ")
+        if data is not None and crc != b"%08x\n" % crc32c(body):
+            return ["the file of orders is not whole"]
+        found = {line.split(b" ", 1)[1] for line in body.splitlines()}
+        return (["order %r is lost" % o for o in self.there - found]
+                + ["order %r is back" % o for o in self.gone & found]
+                + ["nobody has given order %r" % o
+                   for o in found - self.there - self.gone - self.either])
+
+
 class Promises:
     """What the daemon had said, and was asked, before a cut."""
 
     def __init__(self, events):
         self.timeline = []  # (at, what, details)
-        heard, acknowledged = {}, {}
+        self.orders = Orders()
+        heard, acknowledged, orders = {}, {}, {}
         for at, kind, pid, sock, data in events:
             if kind == EXIT:
                 continue
@@ -124,6 +153,13 @@ class Promises:
                 request = (letter, int(fields[1])) + tuple(fields[2:])
                 heard[pid, sock].append(request)
                 self.timeline.append((at, "asked", request))
+            elif kind == HEAR and fields[0] in (b"O", b"U") and b" " in fields[-1]:
+                # behind the letter, each has the uid or time that goes with it
+                orders[pid, sock] = (fields[0], *(f.split(b" ", 1)[1] for f in fields[1:]))
+                self.timeline.append((at, "ordered", orders[pid, sock]))
+            elif kind == SAY and fields[0] == b"K" and (pid, sock) in orders:
+                assert set(fields[1]) <= set(b"KSN"), fields
+                self.timeline.append((at, "obeyed", orders.pop((pid, sock))))
             elif kind == SAY and fields[0] == b"A" and (pid, sock) in heard:
                 count, before = int(fields[1]), acknowledged[pid, sock]
                 for request in heard[pid, sock][before:count]:
@@ -137,7 +173,12 @@ class Promises:
         self.at = cut
         while self.next < len(self.timeline) and self.timeline[self.next][0] <= cut:
             _, what, detail = self.timeline[self.next]
-            getattr(self, what).add(detail)
+            if what == "ordered":
+                self.orders.ask(detail)
+            elif what == "obeyed":
+                self.orders.answer(detail)
+            else:
+                getattr(self, what).add(detail)
             self.next += 1
 
 
@@ -217,7 +258,7 @@ class Found:
 
 def judge(found, promises, letters):
     """What is wrong with it."""
-    wrong = list(found.wrong)
+    wrong = found.wrong + promises.orders.judge(found.orders)
     retired = {r[1] for r in promises.done if r[0] == b"R"}
     retiring = {r[1] for r in promises.asked if r[0] == b"R"}
     for ident in promises.told:
@@ -281,9 +322,9 @@ class Outcome:
                     name, self.cuts, self.complete, self.built, self.different, self.second))
 
 
-def run_driver(home, driver, states, options=()):
+def run_driver(home, driver, states, options=(), seed=SEED):
     """Yields ("result", number, text) and ("state", cut, number, spec), at last ("total", ...)."""
-    command = [driver, "-t", str(states), "-s", SEED, "-v", home.root, *options, home.oplog]
+    command = [driver, "-t", str(states), "-s", seed, "-v", home.root, *options, home.oplog]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         finished = False
         for line in process.stdout:
@@ -301,20 +342,20 @@ def run_driver(home, driver, states, options=()):
         assert finished and code == 0, "the driver ended with %d" % code
 
 
-def explore(home, letters, states, driver=DRIVER, options=(), enough=20):
+def explore(home, letters, states, driver=DRIVER, options=(), enough=20, seed=SEED):
     """Recovers from the states of a recorded run; stops after so many wrong ones."""
     outcome = Outcome()
     promises = Promises(read_events(home.oplog))
     assert promises.timeline or not letters.by_id
     results = {}
-    for row in run_driver(home, driver, states, options):
+    for row in run_driver(home, driver, states, options, seed):
         if row[0] == "result":
             results[row[1]] = Found(row[2])
         elif row[0] == "state":
             promises.advance(row[1])
             for text in judge(results[row[2]], promises, letters):
                 outcome.wrong.append("%s [recover_states -s %s -r %s %s]" % (
-                    text, SEED, row[3], home.oplog))
+                    text, seed, row[3], home.oplog))
         else:
             (outcome.built, outcome.different, outcome.cuts, outcome.complete,
              outcome.second) = row[1:]
@@ -465,6 +506,31 @@ def restart_run(home, letters):
             control.close()
         shut_down(home, process)
     home.kill = None
+
+
+def give(home, process, letter, *orders):
+    """What an administrator says, and is answered."""
+    with home.connect("control.sock", socket.SOCK_SEQPACKET, process) as sock:
+        sock.send(netstring(letter) + b"".join(netstring(b"1 " + order) for order in orders))
+        answer = sock.recv(131072)
+    assert answer.startswith(b"1:K,"), answer
+
+
+def orders_run(home, letters):
+    """Orders beside the mail, and a restart with them."""
+    process = home.queued()
+    clients = Clients(home, process, letters)
+    one, two = clients.submit((b"one", [b"a@x.example"], 300), (b"two", [b"b@x.example"], 400))
+    give(home, process, b"O", b"hold domain a.example", b"hold channel local")
+    give(home, process, b"O", b"hold message %d" % one)
+    give(home, process, b"O", b"expire %d" % two)
+    clients.submit((b"three", [b"c@x.example"], 500))
+    give(home, process, b"U", b"hold channel local")
+    shut_down(home, process)
+    process = home.queued()
+    give(home, process, b"O", b"hold domain .c.example")
+    give(home, process, b"U", b"hold domain a.example")
+    shut_down(home, process)
 
 
 def killed_start(home, letters, kill="qmail-queued 100"):

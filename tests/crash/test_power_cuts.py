@@ -10,7 +10,7 @@ import pytest
 import plants
 import powercut
 from crashlib import ERRNOS, complain, every, sweep_points
-from powercut import STATES, Letters, RecordedHome
+from powercut import SEED, STATES, Letters, RecordedHome
 
 MORE = STATES // 36000  # of what is not counted in states
 
@@ -19,9 +19,14 @@ RUNS = {
     "one_message": (5, 2500),
     "two_messages": (10, 2500),
     "small_run": (20, 500),
+    "orders_run": (5, 500),
     "wrap_run": (40, 200),
     "restart_run": (25, 500),
 }
+# A run with many states is recorded and cut several times, with a seed each; those
+# where nearly all choices are made would only be repeated.
+PARTS = [(name, number) for name, (share, _) in sorted(RUNS.items(), key=lambda r: -r[1][0])
+         for number in range(max(1, STATES * share // 10000000) if share > 10 else 1)]
 KILLS = ["qmail-queued 4", "qmail-queued @mess", "qmail-queued @done/31",
          "qmail-queued @bounce/31", "qmail-queued @journal/0.new", "qmail-queued @journal/0",
          "qmail-queued @mess/1/1", "qmail-queued @env/1/1", "qmail-clean @journal/1.new",
@@ -34,17 +39,20 @@ def note(record_property, outcome, name):
     print(outcome.line(name))
 
 
-def explore(tmp_path, name, states, options, *more):
+def explore(tmp_path, name, states, options, *more, seed=SEED):
     home, letters = RecordedHome(tmp_path / "home"), Letters()
     getattr(powercut, name)(home, letters, *more)
-    return powercut.explore(home, letters, states, options=options)
+    return powercut.explore(home, letters, states, options=options, seed=seed)
 
 
-@pytest.mark.parametrize("name", sorted(RUNS, key=lambda name: -RUNS[name][0]))
-def test_the_queue_after_a_cut(tmp_path, record_property, name):
+@pytest.mark.parametrize("name, number", PARTS)
+def test_the_queue_after_a_cut(tmp_path, record_property, name, number):
     share, complete = RUNS[name]
-    target = STATES * share // 100
-    outcome = explore(tmp_path, name, target, ("-x", str(complete * max(MORE, 1)), "-n", "30"))
+    target = STATES * share // 100 // sum(1 for part in PARTS if part[0] == name)
+    if number == 0:  # once is enough
+        complete *= max(MORE, 1)
+    outcome = explore(tmp_path, name, target, ("-x", str(complete), "-n", "30"),
+                      seed=str(int(SEED) + 1000 * number))
     note(record_property, outcome, name)
     complain(outcome.wrong)
     assert outcome.different > min(target / 3, 1000)
@@ -76,10 +84,11 @@ def test_a_mailbox_after_a_cut(tmp_path, record_property, case):
 
 
 @pytest.mark.parametrize("case", sorted(powercut.CASES))
-def test_what_a_killed_delivery_left_is_made_durable(tmp_path, case):
+def test_what_a_killed_delivery_left_is_made_durable(tmp_path, record_property, case):
     for at in range(1, 7):
         home = powercut.deliveries(tmp_path / ("at-%d" % at), case, kill=at)
         outcome = powercut.explore_mailboxes(home, STATES // 400)
+        note(record_property, outcome, "%s, killed at %d" % (case, at))
         complain(outcome.wrong)
 
 
@@ -90,6 +99,7 @@ def test_a_mailbox_after_a_failure_and_a_cut(tmp_path, record_property, case):
         home = powercut.deliveries(tmp_path / ("at-%d" % at), case, None,
                                    ("qmail-local", "io", at, ERRNOS["EIO"], None))
         outcome = powercut.explore_mailboxes(home, STATES // 400)
+        note(record_property, outcome, "%s, failed at %d" % (case, at))
         failed += home.codes[1] != 0
         wrong += outcome.wrong
     complain(wrong)
