@@ -124,12 +124,10 @@ static void
 note_result(struct pool *pool, struct pool_job *job, size_t index, char letter,
     struct span text)
 {
-	struct job_result result = {
-	    .number = job->job.number,
+	struct job_result result = {.number = job->job.number,
 	    .index = index,
 	    .letter = letter,
-	    .text = text,
-	};
+	    .text = text};
 
 	assert(index < job->job.recipient_count && !job->reported[index]);
 	job->reported[index] = true;
@@ -545,7 +543,7 @@ find_limit(void)
 int
 pool_open(struct pool *pool, const struct pool_plan *plan)
 {
-	struct job_hello hello;
+	struct job_hello hello = {.recipients = plan->recipients};
 	struct str packet = STR_INIT;
 
 	*pool = (struct pool){.plan = plan, .limit = find_limit()};
@@ -556,8 +554,7 @@ pool_open(struct pool *pool, const struct pool_plan *plan)
 	pool->upstream = (struct loop_watch){
 	    .fd = UPSTREAM, .ready = on_upstream, .owner = pool};
 	loop_add(&pool->loop, &pool->upstream);
-	hello = (struct job_hello){
-	    .limit = pool->limit, .recipients = plan->recipients};
+	hello.limit = pool->limit;
 	job_encode_hello(&packet, &hello);
 	send_upstream(pool, str_span(&packet));
 	str_free(&packet);
@@ -569,6 +566,9 @@ int
 pool_run(struct pool *pool)
 {
 	for (;;) {
+		/* our end tells the peer that results were lost */
+		if (pool->upstream_gone && !pool->upstream_ended)
+			end_upstream(pool);
 		if (pool->upstream_ended && pool->job_count == 0) {
 			if (pool->queue.first == NULL)
 				return 0;
