@@ -103,15 +103,16 @@ drop(uid_t uid, gid_t gid)
 	return 0;
 }
 
-/* The first line of that user. */
+/* The first line of that user; none with a NUL counts. */
 static bool
 find_line(struct span file, struct span user, struct span *hash)
 {
 	while (file.len > 0) {
-		struct span line = fuzz_until(&file, '\n');
-		struct span name = line;
+		struct span line = span_trim_right(fuzz_until(&file, '\n'));
+		struct span name;
 
-		if (line.len == 0 || line.s[0] == '#')
+		if (line.len == 0 || line.s[0] == '#' ||
+		    span_find(line, '\0') != SPAN_NONE)
 			continue;
 		name = fuzz_until(&line, ':');
 		if (span_equal(name, user)) {
