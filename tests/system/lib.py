@@ -51,7 +51,8 @@ def wait_until(condition, timeout=TIMEOUT_S, what="the condition"):
             return value
         if time.monotonic() > deadline:
             what = what() if callable(what) else what
-            raise AssertionError(f"waited {timeout} s for {what}")
+            raise AssertionError(f"waited {timeout} s, at load "
+                                 f"{os.getloadavg()[0]:.1f}, for {what}")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
 

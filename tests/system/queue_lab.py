@@ -222,8 +222,7 @@ def counters(home):
     """What USR1 makes qmail-queued print."""
     lines = home.log("queued").count("stats: ")
     os.kill(home.daemons["queued"].pid, 10)
-    wait_until(lambda: home.log("queued").count("stats: ") > lines, what="the counters")
-    line = [l for l in home.log("queued").splitlines() if "stats: " in l][-1]
+    line = home.wait_log("^.*stats: .*$", "queued", count=lines + 1).group(0)
     words = line.split("stats: ")[1].split()
     return dict(zip(words[::2], map(int, words[1::2])))
 

@@ -104,7 +104,11 @@ class Conversation:
     def line(self):
         """The next line without its CR LF; None at the end."""
         while b"\n" not in self.buffer:
-            more = self.socket.recv(65536)
+            try:
+                more = self.socket.recv(65536)
+            except TimeoutError:
+                raise AssertionError(f"no line came behind {self.buffer}; its log:\n"
+                                     + self.log_so_far()) from None
             if not more:
                 assert not self.buffer, self.buffer
                 return None
@@ -140,5 +144,8 @@ class Conversation:
 
     def log(self):
         self.process.wait(lib.TIMEOUT_S)
-        self.err.seek(0)
-        return self.err.read().decode("latin-1")
+        return self.log_so_far()
+
+    def log_so_far(self):
+        size = os.fstat(self.err.fileno()).st_size
+        return os.pread(self.err.fileno(), size, 0).decode("latin-1")

@@ -180,7 +180,12 @@ class Spawn:
 
     def result(self):
         """(number, index, letter, text)"""
-        kind, number, index, letter, text = take(self.sock.recv(131072))
+        try:
+            packet = self.sock.recv(131072)
+        except TimeoutError:
+            raise AssertionError(f"no result; it has seen {self.seen()[-10:]} "
+                                 f"and said:\n{self.log()[-1500:]}") from None
+        kind, number, index, letter, text = take(packet)
         assert kind == b"R"
         return int(number), int(index), letter.decode(), text.decode("latin1")
 
