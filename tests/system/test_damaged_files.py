@@ -10,6 +10,7 @@ import os
 import pytest
 
 import lib
+from queue_lab import submit
 
 VICTIM = b"Subject: victim\n\nprecious\n"
 OTHER = b"Subject: other\n\nfine\n"
@@ -56,12 +57,8 @@ def texts(instance):
 
 def put(instance, message):
     """A message in the queue; its id."""
-    before = set(instance.queue_ids())
-    done = instance.queue(message, "s@elsewhere.example",
-                          [f"test@{instance.host}", f"test-b@{instance.host}"])
-    assert done.returncode == 0
-    (ident,) = set(instance.queue_ids()) - before
-    return ident
+    host = instance.host.encode()
+    return submit(instance, message, b"s@elsewhere.example", [b"test@" + host, b"test-b@" + host])
 
 
 def wait_for(instance, message, count):
@@ -128,8 +125,7 @@ def test_users_cdb(home, how):
     home.send_smtp(OTHER)
     wait_for(home, OTHER, 1)
     home.restart("send")
-    home.kill("send", lib.signal.SIGALRM)
-    wait_for(home, VICTIM, 1)
+    home.flush(lambda: any(text.endswith(VICTIM) for text in texts(home)))
     assert len(texts(home)) == 2
 
 
