@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 
 import pytest
 
@@ -12,11 +13,12 @@ SMALL = ("-n", "3", "-k", "1024")
 
 
 @pytest.fixture
-def small():
-    """An instance whose queue has 40 MB."""
+def small(request):
+    """An instance whose queue has 40 MB, or what a parameter adds."""
     one = lib.Instance()
     queue = one.home / "queue"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m,mode=0750", "none", queue], check=True)
+    options = "size=40m,mode=0750" + getattr(request, "param", "")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", queue], check=True)
     lib.give(queue)
     try:
         one.start_queued(*SMALL)
@@ -70,3 +72,49 @@ def test_recovery_makes_room_before_it_needs_some(small):
     small.start_queued(*SMALL)
     assert ids(small, "done") == ids(small, "bounce") == {ident}
     assert not list((small.home / "queue/tmp").iterdir())
+
+
+@pytest.mark.parametrize("small, size", [("", 60000), (",nr_inodes=900", 500)], indirect=["small"],
+                         ids=["no room", "no inodes"])
+def test_many_sessions_fill_it(small, size):
+    """Each is told to come later, and when mail has left the queue its mail is taken."""
+    accepted, wrong, lock = set(), [], threading.Lock()
+    port = small.smtpd(env={"RELAYCLIENT": ""})
+    all_full = threading.Barrier(21, timeout=lib.TIMEOUT_S)
+
+    def offer(client, body):
+        code, text = client.mail("s@elsewhere.example")
+        if code == 250:
+            code, text = client.rcpt(f"test@{small.host}")
+        if code == 250:
+            code, text = client.data(b"Subject: x\r\n\r\n" + body.replace(b"\n", b"\r\n"))
+        with lock:
+            if code == 250:
+                accepted.add(body)
+            elif not 400 <= code <= 499:
+                wrong.append((code, text))
+        client.rset()
+        return code == 250
+
+    def session(number):
+        with small.smtp(port) as client:
+            client.ehlo()
+            count = 0
+            while offer(client, b"%d-%d\n" % (number, count) + b"x" * size + b"\n") and count < 1000:
+                count += 1
+            all_full.wait()
+            lib.wait_until(lambda: offer(client, b"%d-last\n" % number), what="room for mail again")
+
+    threads = [threading.Thread(target=session, args=(n,)) for n in range(20)]
+    for t in threads:
+        t.start()
+    all_full.wait()
+    assert 20 < len(accepted) < 20000 and not wrong
+    small.start_send()
+    for t in threads:
+        t.join()
+    small.wait_empty()
+    assert not wrong
+    got = {p.read_bytes().partition(b"Subject: x\n\n")[2] for p in small.maildir()}
+    assert got == accepted and sum(b"-last\n" in body for body in got) == 20
+    small.check_running("queued")
