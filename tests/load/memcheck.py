@@ -53,7 +53,7 @@ def instance():
 def faults(one):
     """Ends the instance and reads what memcheck has to say; each program that
     should have run under it must be there."""
-    ends = {name: daemon.end(timeout=60) for name, daemon in
+    ends = {name: daemon.end(timeout=300) for name, daemon in
             sorted(one.daemons.items(), key=lambda item: item[0] in ("queued", "send"))}
     found = [f"{name} ended with {status}" for name, status in ends.items()
              if name in ("queued", "send") and status != 0]
