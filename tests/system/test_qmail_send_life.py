@@ -643,7 +643,8 @@ def test_host_that_is_down_is_left_alone_until_told(sender):
 
 def test_list_at_a_host_that_is_down_does_not_hold_up_others(sender):
     for n in range(10):
-        sender.post([f"a{n}@down.example"])
+        last = sender.post([f"a{n}@down.example"])
+    known(sender, last)
     for _ in range(10):
         sender.remote.result(sender.remote.job(), "Z", NO_CONNECTION)
     sender.wait_log("delivery 10: deferral")
