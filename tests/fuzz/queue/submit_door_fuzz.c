@@ -149,7 +149,8 @@ connect_client(size_t i)
 	if (world.fds[i] != -1)
 		return;
 	world.fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
-	require(world.fds[i] != -1);
+	/* where too many wait outside, it does not wait for a place there */
+	require(world.fds[i] != -1 && fd_nonblock(world.fds[i]) == 0);
 	if (connect(world.fds[i], (struct sockaddr *)&to, sizeof(to)) == -1) {
 		fd_close(world.fds[i]);
 		world.fds[i] = -1;
