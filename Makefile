@@ -206,6 +206,10 @@ $(BUILD)/dynamic/%.so: tests/crash/%.c tests/crash/oplog.h
 	@mkdir -p $(@D)
 	@echo '  CC dynamic $<'
 	@$(CC) $(TESTED) -fPIC -shared -o $@ $< -ldl
+$(BUILD)/dynamic/no_sandbox.so: tests/load/no_sandbox.c
+	@mkdir -p $(@D)
+	@echo '  CC dynamic $<'
+	@$(CC) $(TESTED) -fPIC -shared -o $@ $<
 $(BUILD)/dynamic/model/%.o: tests/crash/%.c $(BUILD)/config.h
 	@mkdir -p $(@D)
 	@echo '  CC dynamic $<'
@@ -220,7 +224,7 @@ $(BUILD)/dynamic/recorded_disk: tests/disk/recorded_disk.c
 	@echo '  CC dynamic $<'
 	@$(CC) $(STANDARD) $(TESTED) -o $@ $<
 dynamic: $(foreach p,$(PROGRAMS) $(SCRIPTS),$(BUILD)/dynamic/bin/$(notdir $(p))) \
-	$(BUILD)/dynamic/fault.so $(BUILD)/dynamic/record.so \
+	$(BUILD)/dynamic/no_sandbox.so $(BUILD)/dynamic/fault.so $(BUILD)/dynamic/record.so \
 	$(BUILD)/dynamic/clock.so \
 	$(BUILD)/dynamic/recover_states
 

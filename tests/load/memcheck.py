@@ -8,6 +8,7 @@ from pathlib import Path
 import lib
 
 DYNAMIC = lib.REPO / "build/dynamic/bin"
+NO_SANDBOX = DYNAMIC.parent / "no_sandbox.so"
 HEAD_LINES = 8  # of a report; no more, if the process became another program
 FAULT = 99  # the exit status of a process with an error
 OPTIONS = [
@@ -32,8 +33,9 @@ class Checked(lib.Instance):
         self.prefix = ["valgrind", *OPTIONS, f"--log-file={self.reports}/%p"]
 
     def start(self):
-        self.start_queued(prefix=self.prefix)
-        self.start_send(prefix=self.prefix)
+        env = {"LD_PRELOAD": NO_SANDBOX}
+        self.start_queued(prefix=self.prefix, env=env)
+        self.start_send(prefix=self.prefix, env=env)
         return self
 
 
