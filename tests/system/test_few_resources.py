@@ -1,5 +1,6 @@
-"""Daemons with few descriptors: mail comes late, or is refused for now, and is not lost."""
+"""Daemons with few descriptors or little memory: mail comes late, or is refused for now, and is not lost."""
 
+import re
 import threading
 
 import pytest
@@ -67,4 +68,50 @@ def test_qmail_start_and_its_children_with_few_descriptors(home, files):
     home.start_send(prefix=limited("n", files))
     accepted |= send_many(home, 3000)
     assert len(accepted) == 2 * SENDERS * EACH
+    check(home, accepted)
+
+
+def peak_kib(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return int(re.search(r"VmPeak:\s*(\d+)", f.read())[1])
+
+
+def huge(instance, count):
+    """Hands in a message with more recipients than there is memory for; the exit code."""
+    many = [f"test-{i}-{'x' * 40}@{instance.host}" for i in range(count)]
+    return instance.queue(b"Subject: x\n\nhuge\n", "s@elsewhere.example", many).returncode
+
+
+def test_qmail_queued_with_little_memory(home):
+    """A message that does not fit is refused for now; those beside it are not harmed."""
+    home.start_queued("-k", "1024")
+    limit = peak_kib(home.daemons["queued"].pid) + 4096
+    home.daemons["queued"].end()
+    home.start_queued("-k", "1024", prefix=limited("v", limit))
+    accepted = send_many(home)
+    assert 51 <= huge(home, 100000) <= 99
+    if not home.daemons["queued"].is_running():  # supervise would start it again
+        assert home.daemons["queued"].process.returncode == 111
+        home.start_queued("-k", "1024")
+    accepted |= send_many(home, 3000)
+    home.start_send()
+    check(home, accepted)
+    assert b"huge\n" not in arrived(home)
+
+
+def test_qmail_send_with_little_memory(home):
+    """It ends rather than lose anything, and delivers all with more."""
+    home.start()
+    limit = peak_kib(home.pids("qmail-send")[0]) + 2048
+    home.daemons["send"].end()
+    accepted = send_many(home)
+    assert huge(home, 30000) == 0
+    home.dotqmail("default", "#\n")
+    daemon = home.spawn("send", *limited("v", limit), home.bin / "qmail-start", "./Maildir/")
+    lib.wait_until(lambda: not daemon.is_running() or arrived(home) >= accepted,
+                   what="its end, or all mail that fits")
+    home.daemons["send"].end()
+    home.wait_gone("qmail-send")
+    home.write_control("concurrencylocal", "100\n")
+    home.start_send()
     check(home, accepted)
