@@ -220,6 +220,7 @@ def main():
     parser.add_argument("--limit", type=int, default=600)
     parser.add_argument("--keep", help="a directory for the first disk that is wrong")
     options = parser.parse_args()
+    os.environ["PATH"] += ":/usr/sbin:/sbin"  # where mkfs is
     end_with_parent(options.limit)
     place = Place(options.place, options.fs)
     place.make_base()
