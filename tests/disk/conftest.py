@@ -12,3 +12,9 @@ def pytest_collection_modifyitems(items):
     if os.getuid() != 0:
         for item in items:
             item.add_marker(pytest.mark.skip(reason="needs root"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from sharing import OneByOne
+    return OneByOne(config, log)
