@@ -419,7 +419,9 @@ finish_message(struct smtp_client *client, struct message *message,
 		say_died(client, verdict, true);
 		return;
 	case BODY_ANSWERED:
-		if (get_reply(client) == -1 ||
+		/* it may be the look that failed: no answer to wait for */
+		if (!smtp_stream_is_stale(&client->stream) ||
+		    get_reply(client) == -1 ||
 		    client->reply.code < CODE_TEMPORARY) {
 			say_died(client, verdict, false);
 			return;
