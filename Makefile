@@ -225,7 +225,7 @@ $(BUILD)/dynamic/recorded_disk: tests/disk/recorded_disk.c
 	@$(CC) $(STANDARD) $(TESTED) -o $@ $<
 dynamic: $(foreach p,$(PROGRAMS) $(SCRIPTS),$(BUILD)/dynamic/bin/$(notdir $(p))) \
 	$(BUILD)/dynamic/no_sandbox.so $(BUILD)/dynamic/fault.so $(BUILD)/dynamic/record.so \
-	$(BUILD)/dynamic/clock.so \
+	$(BUILD)/dynamic/clock.so $(BUILD)/dynamic/probe.so \
 	$(BUILD)/dynamic/recover_states
 
 # All programs with the sanitizers, for CQMAIL_BIN=build/san/bin.

@@ -14,11 +14,17 @@
 #include "accept/framed_server.h"
 #include "accept/qmqp_session.h"
 #include "base/die.h"
+#include "base/sandbox.h"
+#include "net/submit.h"
 
 static struct {
 	struct framed_server server;
 	struct framed_mail mail;
 } qmqpd;
+
+static const struct sandbox rights = {
+    .may = SANDBOX_LOCAL,
+};
 
 int
 main(void)
@@ -27,6 +33,8 @@ main(void)
 
 	die_init("qmail-qmqpd");
 	framed_server_open(server);
+	if (!submit_runs_program())
+		sandbox_enter(&rights);
 	framed_mail_init(
 	    &qmqpd.mail, &server->in, &server->out, &server->peer, "QMQP");
 	return framed_server_close(server, qmqp_session_run(&qmqpd.mail));

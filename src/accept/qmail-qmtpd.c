@@ -13,12 +13,19 @@
 #include "accept/peer.h"
 #include "accept/qmtp_session.h"
 #include "base/die.h"
+#include "base/sandbox.h"
 #include "conf/control.h"
+#include "net/submit.h"
 
 static struct {
 	struct framed_server server;
 	struct qmtp_session session;
 } qmtpd;
+
+static const struct sandbox rights = {
+    .may = SANDBOX_LOCAL,
+    .read = {"control"},
+};
 
 int
 main(void)
@@ -36,5 +43,7 @@ main(void)
 	if (server->peer.relay == NULL && session->hosts.is_missing)
 		warn_plain("no control/rcpthosts: taking mail for locals and "
 			   "virtualdomains only");
+	if (!submit_runs_program())
+		sandbox_enter(&rights);
 	return framed_server_close(server, qmtp_session_run(session));
 }

@@ -23,7 +23,10 @@
 #include "base/fd.h"
 #include "base/in.h"
 #include "base/out.h"
+#include "base/sandbox.h"
 #include "base/sig.h"
+#include "conf/control.h"
+#include "net/submit.h"
 
 enum {
 	SESSION_MAX_S = 86400, /* the longest conversation */
@@ -51,6 +54,11 @@ load(void)
 	control_glance_end();
 	return result;
 }
+
+static const struct sandbox rights = {
+    .may = SANDBOX_LOCAL, /* the queue; is an address literal ours? */
+    .read = {"control"},
+};
 
 static int
 end(enum smtp_next next)
@@ -91,6 +99,8 @@ main(void)
 	if (!smtpd.config.is_relay && smtpd.config.hosts.is_missing)
 		warn_plain("no control/rcpthosts: taking mail for locals and "
 			   "virtualdomains only");
+	if (!submit_runs_program() && !smtp_plugins_has(&smtpd.config.plugins))
+		sandbox_enter(&rights);
 	smtpd.out.timeout_s = smtpd.config.timeout_s;
 	in_init(&smtpd.in, 0, smtpd.config.timeout_s, smtpd.in_buf,
 	    sizeof(smtpd.in_buf));

@@ -15,11 +15,16 @@
 #include "base/fd.h"
 #include "base/in.h"
 #include "base/num.h"
+#include "base/sandbox.h"
 #include "base/sig.h"
 
 enum {
 	FACILITY_MAIL = 2,
 	FACILITY_MAX = 23, /* RFC 3164 has no more */
+};
+
+static const struct sandbox rights = {
+    .may = SANDBOX_LOCAL, /* the socket of syslog, which may be made anew */
 };
 
 static char in_buffer[16384];
@@ -64,6 +69,9 @@ main(int argc, char **argv)
 	if (sig_ignore(SIGPIPE) == -1)
 		die_sys("cannot ignore SIGPIPE");
 	openlog(argc > 1 ? argv[1] : "splogger", 0, (int)facility << 3);
+	tzset(); /* the file of the time zone is read: syslog tells local time
+		  */
+	sandbox_enter(&rights);
 	in_init(&in, 0, 0, in_buffer, sizeof(in_buffer));
 	while ((got = in_fill(&in)) == 1) {
 		struct span bytes = in_buffered(&in);

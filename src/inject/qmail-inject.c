@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/attr.h"
@@ -18,6 +19,7 @@
 #include "base/fd.h"
 #include "base/in.h"
 #include "base/out.h"
+#include "base/sandbox.h"
 #include "base/sig.h"
 #include "inject/inject_message.h"
 #include "inject/inject_settings.h"
@@ -38,6 +40,10 @@ static struct {
 	struct submit submit;
 	char in_buf[64 * 1024], out_buf[64 * 1024];
 } inject = {.recipients = 'A', .submit.text = STR_INIT};
+
+static const struct sandbox rights = {
+    .may = SANDBOX_LOCAL, /* the queue */
+};
 
 static void
 parse_options(int argc, char **argv)
@@ -247,6 +253,9 @@ main(int argc, char **argv)
 		die_sys("unable to start");
 	parse_options(argc, argv);
 	inject_settings_load(&settings);
+	tzset(); /* the file of the time zone is read */
+	if (!submit_runs_program())
+		sandbox_enter(&rights);
 	in_init(&inject.in, 0, 0, inject.in_buf, sizeof(inject.in_buf));
 	out_init(&inject.out, 1, 0, inject.out_buf, sizeof(inject.out_buf));
 

@@ -22,6 +22,7 @@
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/sandbox.h"
 #include "base/str.h"
 #include "conf/control.h"
 #include "inject/qmqp_client.h"
@@ -39,6 +40,10 @@ enum {
 	EXIT_MEMORY = 51,
 	EXIT_CONTROL = 55,
 	EXIT_BROKEN = 74,
+};
+
+static const struct sandbox rights = {
+    .may = SANDBOX_NET, /* the servers */
 };
 
 static struct {
@@ -214,6 +219,7 @@ main(void)
 	if (fd_guard_standard() == -1)
 		_exit(QUEUE_BUG);
 	load_control();
+	sandbox_enter(&rights);
 	queue_interface_read(&reader);
 	build_head();
 	return ask_servers();

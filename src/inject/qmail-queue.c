@@ -13,12 +13,17 @@
 #include <unistd.h>
 
 #include "base/die.h"
+#include "base/sandbox.h"
 #include "inject/queue_interface.h"
 #include "net/submit.h"
 
 static struct {
 	struct submit submit;
 } program;
+
+static const struct sandbox rights = {
+    .may = SANDBOX_LOCAL, /* qmail-queued */
+};
 
 static void
 add_message(struct span piece)
@@ -58,6 +63,7 @@ main(void)
 
 	die_init("qmail-queue");
 	queue_interface_open();
+	sandbox_enter(&rights);
 	submit_open_daemon(&program.submit);
 	submit_label(&program.submit, getpid());
 	queue_interface_read(&reader);

@@ -13,6 +13,7 @@
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/in.h"
+#include "base/sandbox.h"
 #include "base/sig.h"
 #include "base/str.h"
 #include "conf/accounts.h"
@@ -20,6 +21,13 @@
 #include "config.h"
 #include "local/getpw.h"
 #include "mail/netstring.h"
+
+/* Whatever the administrator's modules read and ask; but no file is written,
+   no program run. */
+static const struct sandbox rights = {
+    .may = SANDBOX_NAMES,
+    .read = {"/"},
+};
 
 static void
 load_site(struct getpw_site *site)
@@ -117,5 +125,6 @@ main(int argc, char **argv)
 	if (sig_ignore(SIGPIPE) == -1)
 		die_sys("cannot ignore SIGPIPE");
 	load_site(&site);
+	sandbox_enter(&rights);
 	return argc == 2 ? answer_once(&site, argv[1]) : serve(&site);
 }

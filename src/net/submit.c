@@ -277,6 +277,12 @@ submit_open_daemon(struct submit *submit)
 	    .addresses = STR_INIT};
 }
 
+bool
+submit_runs_program(void)
+{
+	return getenv("QMAILQUEUE") != NULL;
+}
+
 int
 submit_open(struct submit *submit)
 {

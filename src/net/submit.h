@@ -45,6 +45,8 @@ struct submit {
 	struct str addresses; /* envelope for the program's fd 1 */
 };
 
+/* Whether submit_open runs a program: then no sandbox (base/sandbox.h). */
+bool submit_runs_program(void);
 /*
  * Starts (the program, if there is one). Always leaves *submit ready for the
  * other calls; trouble shows in submit_finish. Returns 0, or -1 if it has

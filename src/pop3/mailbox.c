@@ -11,11 +11,25 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/sandbox.h"
 #include "pop3/pop3_text.h"
 
 enum {
 	PREFIX_LEN = 4, /* strlen("new/") */
 };
+
+int
+mailbox_enter(const char *path)
+{
+	static const struct sandbox rights = {
+	    .write = {"."},
+	};
+
+	if (chdir(path) == -1)
+		return -1;
+	sandbox_enter(&rights);
+	return 0;
+}
 
 void
 mailbox_clean_tmp(int64_t now_s)

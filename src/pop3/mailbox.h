@@ -41,6 +41,8 @@ struct mailbox {
 		NULL, 0, 0, STR_INIT                                           \
 	}
 
+/* Changes to the Maildir and gives up all else (base/sandbox.h). 0, or -1. */
+MUST_USE int mailbox_enter(const char *path);
 /* Removes forgotten files from tmp/. Trouble is ignored: next time. */
 void mailbox_clean_tmp(int64_t now_s);
 /*

@@ -285,7 +285,7 @@ main(int argc, char **argv)
 	    &pop3d.out, 1, IDLE_MAX_S, pop3d.out_buf, sizeof(pop3d.out_buf));
 	in_init(&pop3d.in, 0, IDLE_MAX_S, pop3d.in_buf, sizeof(pop3d.in_buf));
 	pop3d.in.tied = &pop3d.out;
-	if (argc != 2 || chdir(argv[1]) == -1) {
+	if (argc != 2 || mailbox_enter(argv[1]) == -1) {
 		reply("-ERR this user has no $HOME/Maildir");
 		leave("no-maildir");
 	}

@@ -16,10 +16,15 @@
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/sandbox.h"
 #include "base/sig.h"
 #include "conf/control.h"
 #include "queue/clean_job.h"
 #include "queue/clean_work.h"
+
+static const struct sandbox rights = {
+    .write = {"."}, /* queue/ */
+};
 
 static void
 answer(const struct clean_job *job)
@@ -64,6 +69,7 @@ main(int argc, char **argv)
 	if (chdir("queue") == -1)
 		die_sys("cannot change to queue");
 	mem_warm();
+	sandbox_enter(&rights);
 	for (;;) {
 		got = fd_receive_packet(0, packet, sizeof(packet), &passed);
 		fd_close(passed); /* none is expected */

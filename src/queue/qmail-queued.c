@@ -277,6 +277,7 @@ main(int argc, char **argv)
 	ledger_init(&queue.ledger, &queue.accounts, &queue.cleaners);
 	queue_setup_cleaners(&queue.cleaners, argv[0], lock);
 	queue_setup_directory();
+	queue_setup_sandbox();
 	recovery_run(&queue.ledger, queue.options.segments, queue.options.kib);
 	if (orders_load(&queue.orders) == -1)
 		die_sys("cannot read queue/" ORDER_FILE);

@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/num.h"
 #include "base/privilege.h"
+#include "base/sandbox.h"
 #include "base/sig.h"
 #include "base/str.h"
 #include "conf/control.h"
@@ -235,6 +236,19 @@ queue_setup_directory(void)
 	if (store_make_directories(&failed) == -1)
 		die_sys("cannot make queue/%s", failed.s);
 	str_free(&failed);
+}
+
+void
+queue_setup_sandbox(void)
+{
+	/* the current directory is queue/ */
+	static const struct sandbox rights = {
+	    .may = SANDBOX_LISTEN,
+	    .read = {"/dev/urandom"},
+	    .write = {".", "../run"},
+	};
+
+	sandbox_enter(&rights);
 }
 
 /* ---- sockets ------------------------------------------------------------ */

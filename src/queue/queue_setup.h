@@ -35,6 +35,8 @@ void queue_setup_cleaners(
     struct cleaners *cleaners, const char *argv0, int lock);
 /* Changes to queue/ and makes the directories in it. */
 void queue_setup_directory(void);
+/* Then gives up all but queue/, run/ and sockets there (base/sandbox.h). */
+void queue_setup_sandbox(void);
 int queue_setup_submit_socket(void);
 int queue_setup_control_socket(void);
 

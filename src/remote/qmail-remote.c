@@ -17,6 +17,7 @@
 
 #include "base/die.h"
 #include "base/fd.h"
+#include "base/sandbox.h"
 #include "base/sig.h"
 #include "mail/netstring.h"
 #include "net/job.h"
@@ -29,6 +30,13 @@ static struct {
 	uint64_t stamp;      /* of the control files that it was loaded from */
 	char packet[FD_PACKET_MAX];
 } remote;
+
+static const struct sandbox rights = {
+    .may = SANDBOX_NET,
+    /* read again when they change; the resolver does the same */
+    .read = {"control", "/etc/resolv.conf"},
+    .write = {"run"}, /* run/tcpto */
+};
 
 static void
 say_trouble(struct verdict *verdict)
@@ -48,6 +56,8 @@ load(void)
 	}
 	remote.stamp = delivery_stamp(); /* first: a change shows later */
 	remote.trouble = delivery_load(&remote.delivery);
+	if (!remote.is_loaded)
+		sandbox_enter(&rights);
 	remote.is_loaded = true;
 }
 

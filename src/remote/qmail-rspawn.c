@@ -14,6 +14,7 @@
 #include "base/die.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/sandbox.h"
 #include "conf/control.h"
 #include "mail/netstring.h"
 #include "net/child.h"
@@ -41,6 +42,13 @@ static struct {
 	struct pool pool;
 	const char *program; /* QMAILREMOTE, or NULL: workers */
 } rspawn;
+
+/* With what qmail-remote needs, which inherits it and then gives up more. */
+static const struct sandbox rights = {
+    .may = SANDBOX_START | SANDBOX_NET,
+    .read = {"/"},
+    .write = {"/"}, /* a script in its place may keep a log */
+};
 
 /* ---- QMAILREMOTE --------------------------------------------------------- */
 
@@ -248,6 +256,8 @@ main(int argc, char **argv)
 	   table qmail-remote has no memory, but works */
 	if (tcpto_clear(true) == -1)
 		warn_sys("cannot clear " TCPTO_PATH);
+	if (rspawn.program == NULL)
+		sandbox_enter(&rights);
 	if (pool_open(&rspawn.pool, &plan) == -1)
 		die_sys("cannot use descriptor 0");
 	if (pool_run(&rspawn.pool) == -1)

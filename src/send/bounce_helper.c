@@ -11,6 +11,7 @@
 #include "base/dir.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/sandbox.h"
 #include "base/sig.h"
 #include "base/str.h"
 #include "mail/netstring.h"
@@ -31,6 +32,11 @@ struct helper {
 	int sock, queue_dir;
 	struct settings settings; /* at first as the scheduler has read them */
 	bool stale; /* and the scheduler has read some of them again */
+};
+
+static const struct sandbox rights = {
+    .may = SANDBOX_LOCAL, /* qmail-queued */
+    .read = {"queue", "control"},
 };
 
 /* ---- in the helper ------------------------------------------------------ */
@@ -311,6 +317,8 @@ run_helper(struct helper *helper, int log, const int *closed, size_t count)
 	for (size_t i = 0; i < COUNT(ignored); i++)
 		(void)!sig_ignore(ignored[i]);
 	(void)!sig_release(); /* the programs that we run get no mask */
+	if (!submit_runs_program())
+		sandbox_enter(&rights);
 	while (serve(helper))
 		;
 	_exit(0);

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/die.h"
 #include "base/fd.h"
+#include "base/sandbox.h"
 #include "base/sig.h"
 #include "conf/control.h"
 #include "send/delivery.h"
@@ -41,6 +42,11 @@ static struct {
 	struct state state;
 	int64_t last_s, last_ms;
 } send_state;
+
+static const struct sandbox rights = {
+    .may = SANDBOX_LOCAL, /* qmail-queued */
+    .read = {"queue", "control"},
+};
 
 NORETURN static void
 refuse_to_start(const char *why)
@@ -95,6 +101,7 @@ start(void)
 		state->queue_dir, FD_LOG, not_for_helpers,
 		COUNT(not_for_helpers)) == -1)
 		refuse_to_start("unable to start bounce helpers");
+	sandbox_enter(&rights); /* the helpers have theirs, or none */
 	open_signals();
 	state->lifeline = FD_LIFELINE;
 	if (fd_cloexec(FD_LIFELINE) == -1)

@@ -11,7 +11,8 @@
  *                  -1: if it reads or writes a stream, it moves one byte
  *   FAULT_COUNT    a file to which each process appends "COUNT\n" when it ends
  *                  or becomes another program
- *   FAULT_ONCE     a file: only the process that removes it is hit
+ *   FAULT_ONCE     a file, empty: of all processes that are given it, only the
+ *                  first one that comes to the call is hit
  * Each process counts for itself, a forked child from its parent's count on.
  * What makes system calls and is not here: test_faults_complete.py has the
  * reasons.
@@ -29,6 +30,7 @@
 #include <resolv.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,8 +55,46 @@ void *__libc_realloc(void *old, size_t size);
 static struct {
 	bool active, memory;
 	long at, error, count;
-	const char *count_file, *once;
+	/* both are opened at the start: later a sandbox may refuse it */
+	int count_fd;
+	atomic_int *hits; /* of all processes that share FAULT_ONCE, or NULL */
 } fault;
+
+static int
+open_file(const char *path)
+{
+	return (int)syscall(SYS_openat, AT_FDCWD, path,
+	    O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+}
+
+/* A descriptor above the numbers that the program closes or counts on. */
+static int
+open_high(const char *path)
+{
+	int low = open_file(path), high = -1;
+
+	if (low != -1) {
+		high = (int)syscall(SYS_fcntl, low, F_DUPFD_CLOEXEC, 200);
+		(void)syscall(SYS_close, low);
+	}
+	return high;
+}
+
+/* The file as memory that all processes share. */
+static atomic_int *
+open_hits(const char *path)
+{
+	int fd = open_file(path);
+	long at = -1;
+
+	if (fd != -1 && syscall(SYS_ftruncate, fd, sizeof(atomic_int)) == 0)
+		at = syscall(SYS_mmap, NULL, sizeof(atomic_int),
+		    PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (at == -1)
+		abort(); /* the fault would come once a process */
+	(void)syscall(SYS_close, fd);
+	return (atomic_int *)at;
+}
 
 __attribute__((constructor)) static void
 start(void)
@@ -62,6 +102,8 @@ start(void)
 	const char *program = getenv("FAULT_PROGRAM");
 	const char *kind = getenv("FAULT_CLASS");
 	const char *at = getenv("FAULT_AT"), *error = getenv("FAULT_ERRNO");
+	const char *count_file = getenv("FAULT_COUNT");
+	const char *once = getenv("FAULT_ONCE");
 
 	if (program == NULL ||
 	    strcmp(program, program_invocation_short_name) != 0)
@@ -69,8 +111,8 @@ start(void)
 	fault.memory = kind != NULL && strcmp(kind, "mem") == 0;
 	fault.at = at ? atol(at) : 0;
 	fault.error = error ? atol(error) : 0;
-	fault.count_file = getenv("FAULT_COUNT");
-	fault.once = getenv("FAULT_ONCE");
+	fault.count_fd = count_file != NULL ? open_high(count_file) : -1;
+	fault.hits = once != NULL ? open_hits(once) : NULL;
 	fault.active = true;
 }
 
@@ -80,20 +122,14 @@ note_count(void)
 	char line[24];
 	size_t i = sizeof(line);
 	long left = fault.count;
-	int fd;
 
-	if (!fault.active || fault.count_file == NULL)
+	if (!fault.active || fault.count_fd == -1)
 		return;
 	line[--i] = '\n';
 	do
 		line[--i] = (char)('0' + left % 10);
 	while ((left /= 10) > 0);
-	fd = (int)syscall(SYS_openat, AT_FDCWD, fault.count_file,
-	    O_WRONLY | O_CREAT | O_APPEND, 0666);
-	if (fd != -1) {
-		(void)syscall(SYS_write, fd, line + i, sizeof(line) - i);
-		(void)syscall(SYS_close, fd);
-	}
+	(void)syscall(SYS_write, fault.count_fd, line + i, sizeof(line) - i);
 }
 
 __attribute__((destructor)) static void
@@ -119,8 +155,8 @@ is_hit(bool memory)
 	if (!fault.active || memory != fault.memory)
 		return false;
 	fault.count++;
-	if (fault.count == fault.at && fault.once != NULL &&
-	    syscall(SYS_unlinkat, AT_FDCWD, fault.once, 0) == -1)
+	if (fault.count == fault.at && fault.hits != NULL &&
+	    atomic_fetch_add(fault.hits, 1) > 0)
 		fault.at = 0; /* another process was faster */
 	return fault.count == fault.at || fault.at == -1;
 }
