@@ -68,7 +68,8 @@ class FakeQueued(threading.Thread):
         self.requests = []
         self.answer = True       # acknowledge what is asked
         self.refuse = False      # another qmail-send is there
-        self.peer = None
+        self.current = None      # the connection that is served
+        self.peer = None         # the same, once it is subscribed
         self.stopping = False
         self.listener = None
         self.listen()
@@ -118,7 +119,7 @@ class FakeQueued(threading.Thread):
         count = 0
         while True:
             if not select.select([peer], [], [], 0.05)[0]:
-                if self.stopping or self.peer is not peer:
+                if self.stopping or self.current is not peer:
                     return
                 continue
             packet = peer.recv(1 << 18)
@@ -131,6 +132,7 @@ class FakeQueued(threading.Thread):
                         peer.send(pack("X"))
                         return
                     peer.send(pack("H", self.limit))
+                    self.peer = peer  # a notice before it would be nonsense
                     continue
                 self.requests.append(fields)
                 if not self.answer:
@@ -154,13 +156,13 @@ class FakeQueued(threading.Thread):
                 peer, _ = listener.accept()
             except (OSError, ValueError):
                 continue
-            self.peer = peer
+            self.current = peer
             try:
                 self.serve(peer)
             except OSError:
                 pass
+            self.current = self.peer = None
             peer.close()
-            self.peer = None
 
     def go_away(self):
         """As if it were killed: no socket, no connection."""
@@ -168,7 +170,7 @@ class FakeQueued(threading.Thread):
         (self.home / "run" / "control.sock").unlink()
         listener, self.listener = self.listener, None
         listener.close()
-        self.peer = None
+        self.current = self.peer = None
 
     def notice(self, *fields):
         self.peer.send(pack(*fields))
