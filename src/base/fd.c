@@ -51,6 +51,16 @@ fd_socket(int domain, int type)
 #endif
 }
 
+void
+fd_forget_cache(int fd)
+{
+#ifdef POSIX_FADV_DONTNEED
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED); /* an advice */
+#else
+	(void)fd;
+#endif
+}
+
 int
 fd_nonblock(int fd)
 {

@@ -19,6 +19,12 @@ MUST_USE int fd_socket(int domain, int type); /* non-blocking */
 MUST_USE int fd_accept(int listener);
 MUST_USE int fd_cloexec(int fd);
 MUST_USE int fd_nonblock(int fd);
+/*
+ * Where the system can, the next read of this file is of the disk, not of what
+ * memory holds of it: after a failed fsync the two may differ. What was written
+ * and waits for an fsync stays.
+ */
+void fd_forget_cache(int fd);
 MUST_USE int fd_pipe(int ends[2]); /* both close-on-exec */
 /* A connected AF_UNIX SOCK_SEQPACKET pair, close-on-exec, that can carry
    packets of FD_PACKET_MAX bytes. */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/die.h"
+#include "base/dir.h"
 #include "base/fd.h"
 #include "base/pack.h"
 #include "mail/queue_file.h"
@@ -14,12 +15,46 @@ enum {
 	BUFFER = 64 * 1024,
 };
 
+/*
+ * Opens a file to see what the disk has of it. If qmail-queued ended because a
+ * sync had failed, memory may still show what never got there, and the next
+ * sync would find nothing to do.
+ */
+static int
+open_to_judge(enum queue_kind kind, uint64_t id)
+{
+	struct str path = STR_INIT;
+	int fd;
+
+	queue_file_path(&path, kind, id);
+	do
+		fd = fd_open(path.s, O_RDONLY, 0);
+	while (fd == -1 && errno == EINTR);
+	str_free(&path);
+	if (fd != -1)
+		fd_forget_cache(fd);
+	return fd;
+}
+
+static int
+read_to_judge(enum queue_kind kind, uint64_t id, size_t max, struct str *to)
+{
+	int fd = open_to_judge(kind, id);
+	int result;
+
+	if (fd == -1)
+		return -1;
+	result = file_read_fd(fd, max, to);
+	fd_close(fd);
+	return result;
+}
+
 /* Writes the file again unless it holds exactly bytes. */
 static int
 ensure_content(enum queue_kind kind, uint64_t id, struct span bytes)
 {
 	struct str have = STR_INIT;
-	int result = store_read(kind, id, bytes.len, &have);
+	int result = read_to_judge(kind, id, bytes.len, &have);
 	bool same = result == 0 && span_equal(str_span(&have), bytes);
 
 	str_free(&have);
@@ -74,15 +109,11 @@ static int
 check_mess(uint64_t id, const struct queue_envelope *envelope)
 {
 	static char buf[BUFFER];
-	struct str path = STR_INIT;
 	uint64_t size = 0;
 	uint32_t crc = 0;
 	ssize_t got;
-	int fd;
+	int fd = open_to_judge(QUEUE_MESS, id);
 
-	queue_file_path(&path, QUEUE_MESS, id);
-	fd = open(path.s, O_RDONLY | O_CLOEXEC);
-	str_free(&path);
 	if (fd == -1)
 		return errno == ENOENT ? 0 : -1;
 	do {
@@ -105,7 +136,7 @@ check_files(uint64_t id)
 {
 	struct queue_envelope envelope;
 	struct str env = STR_INIT;
-	int result = store_read(QUEUE_ENV, id, STORE_ENV_MAX, &env);
+	int result = read_to_judge(QUEUE_ENV, id, STORE_ENV_MAX, &env);
 
 	if (result == 0)
 		result = queue_envelope_decode(str_span(&env), &envelope) == -1

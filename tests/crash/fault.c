@@ -13,6 +13,8 @@
  *                  or becomes another program
  *   FAULT_ONCE     a file, empty: of all processes that are given it, only the
  *                  first one that comes to the call is hit
+ *   FAULT_FORGET   a file that never got to the disk though memory has it: it
+ *                  is all zeros as soon as memory is to forget it
  * Each process counts for itself, a forked child from its parent's count on.
  * What makes system calls and is not here: test_faults_complete.py has the
  * reasons.
@@ -267,6 +269,28 @@ WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags),
     (fd, msg, flags))
 WRAP(
     ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags), (fd, msg, flags))
+
+int
+posix_fadvise(int fd, off_t from, off_t len, int advice)
+{
+	const char *path = getenv("FAULT_FORGET");
+	struct stat st, forgotten;
+	int disk;
+
+	(void)from;
+	(void)len;
+	if (!fault.active || path == NULL || advice != POSIX_FADV_DONTNEED ||
+	    fstat(fd, &st) == -1 || stat(path, &forgotten) == -1 ||
+	    st.st_dev != forgotten.st_dev || st.st_ino != forgotten.st_ino)
+		return 0;
+	disk = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY, 0);
+	for (off_t i = 0; i < st.st_size; i++) {
+		if (syscall(SYS_write, disk, "", 1) != 1)
+			abort();
+	}
+	(void)syscall(SYS_close, disk);
+	return 0;
+}
 
 WRAP(int, fsync, (int fd), (fd))
 WRAP(int, fdatasync, (int fd), (fd))

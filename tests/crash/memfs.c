@@ -324,6 +324,12 @@ sync_fd(int fd)
 	return 0;
 }
 
+/* there is no other memory than this disk */
+REAL(int, posix_fadvise, (int fd, off_t from, off_t len, int advice))
+{
+	return is_ours(fd) ? 0 : __real_posix_fadvise(fd, from, len, advice);
+}
+
 REAL(int, fsync, (int fd))
 {
 	return is_ours(fd) ? sync_fd(fd) : __real_fsync(fd);

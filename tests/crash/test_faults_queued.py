@@ -182,3 +182,29 @@ def test_each_call_is_the_last_while_segments_are_used_again(tmp_path):
 
 def test_each_call_fails_while_segments_are_used_again(tmp_path):
     sweep(tmp_path, long_run, "io", "EIO", ERRNOS["EIO"], every(80))
+
+
+@pytest.mark.parametrize("kind", ["mess", "env"])
+def test_what_only_memory_has_after_a_failed_sync(tmp_path, monkeypatch, kind):
+    """A sync that failed leaves bytes in memory that are not on the disk, and that the next
+    sync has no reason to write: recovery must look at the disk."""
+    home = Home(tmp_path / "home")
+    want = Expectation()
+    process = home.start(["qmail-queued", "-k", "64"])
+    ident = want.offer(home, process, b"kept", [b"one@a.example"], 400)
+    process.kill()
+    process.wait()
+    path = os.path.join(home.path, "queue", kind, str(ident % 32), str(ident))
+    with open(path, "rb") as file:
+        before = file.read()
+        inode = os.fstat(file.fileno()).st_ino
+    fault = ("qmail-queued", "io", 0, 0, None)
+    monkeypatch.setattr(home, "env", lambda given=None, plain=home.env: {
+        **plain(given), **({"FAULT_FORGET": path} if given else {})})
+    again = home.start(["qmail-queued", "-k", "64"], fault)
+    answered = home.connect("submit.sock", 1, again) is not None
+    stop(again)
+    assert answered, home.log_text()[-500:]
+    with open(path, "rb") as file:
+        assert file.read() == before and os.fstat(file.fileno()).st_ino != inode
+    assert not want.check(home)
