@@ -24,6 +24,12 @@ static struct {
 	struct str text, from, to;
 } queue;
 
+bool
+submit_runs_program(void)
+{
+	return true; /* so no sandbox is entered */
+}
+
 int
 submit_open(struct submit *submit)
 {
