@@ -27,7 +27,6 @@ OTHERS = {
     "never tells of a failure": "syslog setutxent getutxent endutxent tzset localtime_r",
     "a sandbox that cannot be had is left out, as where the kernel has none":
         "prctl syscall realpath",
-    "an advice: only FAULT_FORGET looks at it": "posix_fadvise",
     "only in an administrator's program, which starts nothing that waits": "printf fflush",
 }
 
