@@ -18,35 +18,39 @@ class Administrator:
         self.home, self.process = home, process
 
     def ask(self, letter, *orders):
-        """"K", "E", or None if there was no answer, or one that leaves it open."""
+        """A letter for each order: "K" it stands, or is taken back; "E" nothing has changed;
+        "?" nobody knows, as without an answer."""
         sock = self.home.connect("control.sock", socket.SOCK_SEQPACKET, self.process)
+        unknown = "?" * len(orders)
         if sock is None:
-            return None
+            return unknown
         try:
             sock.send(netstring(letter) + b"".join(netstring(b"1 " + o) for o in orders))
             answer = sock.recv(131072)
         except OSError:
-            return None
+            return unknown
         finally:
             sock.close()
         fields = re.match(rb"1:([KE]),\d+:([A-Z]*)", answer)
         if not fields or b"may stand or not" in answer:
-            return None
-        assert fields[1] == b"E" or len(fields[2]) == len(orders)
-        return fields[1].decode() if fields[1] == b"E" or set(fields[2]) <= set(b"KSN") else "E"
+            return unknown
+        if fields[1] == b"E":
+            return "E" * len(orders)
+        assert len(fields[2]) == len(orders)
+        return "".join("K" if letter in b"KSN" else "E" for letter in fields[2])
 
 
 class Expectation:
     def __init__(self):
         self.there, self.gone, self.either = set(), set(), set()
 
-    def note(self, answer, add, orders):
-        for order in orders:
+    def note(self, answers, add, orders):
+        for answer, order in zip(answers, orders):
             if answer == "K":
                 self.either.discard(order)
                 (self.there if add else self.gone).add(order)
                 (self.gone if add else self.there).discard(order)
-            elif answer is None:
+            elif answer == "?":
                 self.there.discard(order)
                 self.gone.discard(order)
                 self.either.add(order)
