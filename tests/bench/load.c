@@ -31,6 +31,7 @@
 
 enum {
 	CLIENTS_MAX = 2000,
+	GREETING_S = 10,
 	LINE_SIZE = 64 * 1024,
 	MESSAGE_BYTES = 4096,
 	BATCH = 20, /* messages that share a sync, as 20 sessions would */
@@ -409,18 +410,36 @@ pop3_ask(struct pop3 *p, const char *text, int has_lines)
 		pop3_line(p, line, sizeof line);
 }
 
+/* Of more connections than its queue has room for a system forgets some, and
+   only the client thinks that they are there: then it tries another. */
+static int
+pop3_connect(long port)
+{
+	struct sockaddr_in at = loopback(port);
+	struct timeval wait = {.tv_sec = WAIT_S};
+
+	for (;;) {
+		struct pollfd greeting = {.events = POLLIN};
+
+		greeting.fd = socket(AF_INET, SOCK_STREAM, 0);
+		setsockopt(
+		    greeting.fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+		if (connect(greeting.fd, (struct sockaddr *)&at, sizeof at) ==
+		    -1)
+			die("connect");
+		if (poll(&greeting, 1, GREETING_S * 1000) == 1)
+			return greeting.fd;
+		close(greeting.fd);
+	}
+}
+
 static void
 pop3_session(long port, char **login, long nth, long retrieve)
 {
 	static struct pop3 p;
-	struct sockaddr_in at = loopback(port);
-	struct timeval wait = {.tv_sec = WAIT_S};
 	char text[256];
 
-	p.fd = socket(AF_INET, SOCK_STREAM, 0);
-	setsockopt(p.fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-	if (connect(p.fd, (struct sockaddr *)&at, sizeof at) == -1)
-		die("connect");
+	p.fd = pop3_connect(port);
 	no_delay(p.fd);
 	pop3_ask(&p, "", 0);
 	snprintf(text, sizeof text, "USER %s\r\n", login[0]);
