@@ -128,6 +128,11 @@ add(uint32_t type, const char *path, const char *path2, uint64_t ino,
 		record.dying = strcmp(record.kill_name, path) == 0;
 }
 
+/*
+ * Our own questions are asked of the kernel directly: another library may be
+ * preloaded that makes calls fail.
+ */
+
 /* The part of path behind root, "." for root itself; NULL if it lies elsewhere.
    Room for two results. */
 static const char *
@@ -144,7 +149,7 @@ inside(const char *path)
 	} else {
 		char cwd[PATH_MAX];
 
-		if (getcwd(cwd, sizeof(cwd)) == NULL)
+		if (syscall(SYS_getcwd, cwd, sizeof(cwd)) <= 0)
 			return NULL;
 		while (strncmp(path, "./", 2) == 0)
 			path += 2;
@@ -162,8 +167,7 @@ inside(const char *path)
 	return *to == '\0' || strcmp(to, ".") == 0 ? "." : to;
 }
 
-/* Our own questions are asked of the kernel directly: another library may be
-   preloaded that makes calls fail. False if there is no such file. */
+/* False if there is no such file. */
 static bool
 look(int fd, const char *path, struct statx *st)
 {
@@ -317,7 +321,7 @@ static uint64_t
 position(int fd)
 {
 	struct statx st;
-	int flags = fcntl(fd, F_GETFL);
+	int flags = (int)syscall(SYS_fcntl, fd, F_GETFL);
 
 	if (flags != -1 && (flags & O_APPEND) && look(fd, "", &st))
 		return st.stx_size;
