@@ -422,18 +422,13 @@ writev(int fd, const struct iovec *pieces, int count)
 	return result;
 }
 
-int
-openat(int in, const char *path, int flags, ...)
+/* args holds the mode, if flags need one. */
+static int
+open_in(int in, const char *path, int flags, va_list args)
 {
-	int result, mode = 0;
+	int mode = (flags & O_CREAT) ? va_arg(args, int) : 0;
+	int result;
 
-	if (flags & O_CREAT) {
-		va_list args;
-
-		va_start(args, flags);
-		mode = va_arg(args, int);
-		va_end(args);
-	}
 	if (hit(false))
 		return -1;
 	result = (int)syscall(SYS_openat, in, path, flags, mode);
@@ -442,21 +437,26 @@ openat(int in, const char *path, int flags, ...)
 }
 
 int
+openat(int in, const char *path, int flags, ...)
+{
+	va_list args;
+	int result;
+
+	va_start(args, flags);
+	result = open_in(in, path, flags, args);
+	va_end(args);
+	return result;
+}
+
+int
 open(const char *path, int flags, ...)
 {
-	int result, mode = 0;
+	va_list args;
+	int result;
 
-	if (flags & O_CREAT) {
-		va_list args;
-
-		va_start(args, flags);
-		mode = va_arg(args, int);
-		va_end(args);
-	}
-	if (hit(false))
-		return -1;
-	result = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-	after(false);
+	va_start(args, flags);
+	result = open_in(AT_FDCWD, path, flags, args);
+	va_end(args);
 	return result;
 }
 
