@@ -54,6 +54,21 @@ peer_hear(struct peer *peer, struct str *to)
 	return true;
 }
 
+/* A file with the body of a message, at its start: one for the whole run. */
+static inline FILE *
+peer_body_file(const char *body)
+{
+	static FILE *file;
+
+	if (file == NULL) {
+		file = tmpfile();
+		require(file != NULL && fputs(body, file) >= 0 &&
+		    fflush(file) == 0);
+	}
+	require(lseek(fileno(file), 0, SEEK_SET) == 0);
+	return file;
+}
+
 /* Starts the thread. Returns the target's end, which does not block. */
 static inline int
 peer_start(struct peer *peer, struct span script, void *(*run)(void *owner),

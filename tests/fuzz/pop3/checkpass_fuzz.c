@@ -6,8 +6,8 @@
  * The program is taken in whole; it ends by jumping back here.
  */
 #include "../fuzz.h"
+#include "../program.h"
 
-#include <setjmp.h>
 #include <sys/types.h>
 
 static void leave_program(int code) __attribute__((noreturn));
@@ -49,16 +49,6 @@ enum {
 	STARTED = 200, /* stands for the exit code of the next program */
 };
 
-/* Jumping leaves memory behind. */
-const char *__asan_default_options(void);
-
-const char *
-__asan_default_options(void)
-{
-	return "detect_leaks=0";
-}
-
-static jmp_buf end_of_program;
 static int top; /* the directory that all is in */
 static int secret_file;
 static bool has_dropped;

@@ -7,9 +7,9 @@
  * The program is taken in whole; it ends by jumping back here.
  */
 #include "../fuzz.h"
+#include "../program.h"
 
 #include <dirent.h>
-#include <setjmp.h>
 
 static void leave_program(int code) __attribute__((noreturn));
 #define main pop3d_main
@@ -37,16 +37,6 @@ enum {
 	NAME_LEN_MAX = 40,
 };
 
-/* Jumping leaves memory behind. */
-const char *__asan_default_options(void);
-
-const char *
-__asan_default_options(void)
-{
-	return "detect_leaks=0";
-}
-
-static jmp_buf end_of_program;
 static int input_file = -1, output_file = -1;
 
 static void

@@ -7,8 +7,8 @@
  * The program is taken in whole; it ends by jumping back here.
  */
 #include "../fuzz.h"
+#include "../program.h"
 
-#include <setjmp.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
@@ -31,16 +31,6 @@ static pid_t wait_for_check(int *status);
 #undef waitpid
 #undef fd_pipe
 
-/* Jumping leaves memory behind. */
-const char *__asan_default_options(void);
-
-const char *
-__asan_default_options(void)
-{
-	return "detect_leaks=0";
-}
-
-static jmp_buf end_of_program;
 static int input_file = -1, output_file = -1;
 static int pipe_ends[2];
 static unsigned checks; /* how often a password was checked */

@@ -185,15 +185,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const addresses[RECIPIENTS] = {
 	    "a@b", "refused", "c d@e"};
-	static FILE *file;
+	FILE *file = peer_body_file(BODY);
 	struct verdict verdicts[MESSAGES];
 
-	if (file == NULL) {
-		file = tmpfile();
-		require(file != NULL && fputs(BODY, file) >= 0 &&
-		    fflush(file) == 0);
-	}
-	require(lseek(fileno(file), 0, SEEK_SET) == 0);
 	server = (struct server){.in_step = true, .heard = STR_INIT};
 	for (size_t i = 0; i < MESSAGES; i++) {
 		server.records[i].body = (struct str)STR_INIT;
