@@ -2,9 +2,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#if defined(__linux__)
+#include <sys/ioctl.h>
+#endif
 #include <unistd.h>
 
 #include "base/fd.h"
+
+#if defined(__linux__)
+#if defined(__GLIBC__)
+#define REQUEST(number) (number)
+#else
+#define REQUEST(number) (int)(number) /* as POSIX has it */
+#endif
+/* linux/fs.h, which need not be there */
+#define GET_ATTRIBUTES REQUEST(_IOR('f', 1, long))
+#define SET_ATTRIBUTES REQUEST(_IOW('f', 2, long))
+#define TOP_DIRECTORY 0x00020000
+#endif
 
 int
 dir_sync(const char *path)
@@ -17,6 +32,25 @@ dir_sync(const char *path)
 	result = fsync(fd);
 	fd_close(fd);
 	return result;
+}
+
+void
+dir_spread(const char *path)
+{
+#if defined(__linux__)
+	int fd = fd_open(path, O_RDONLY | O_DIRECTORY, 0);
+	int flags = 0;
+
+	if (fd == -1)
+		return;
+	if (ioctl(fd, GET_ATTRIBUTES, &flags) == 0) {
+		flags |= TOP_DIRECTORY;
+		(void)ioctl(fd, SET_ATTRIBUTES, &flags);
+	}
+	fd_close(fd);
+#else
+	(void)path;
+#endif
 }
 
 int

@@ -57,6 +57,10 @@ store_make_directories(struct str *failed)
 		str_format(failed, "%s", queue_kind_name[kind]);
 		if (ensure_directory(failed->s) == -1)
 			return -1;
+		/* ext4 without a journal walks over the files that were removed
+		   from a group of directories within a minute whenever one is
+		   made there */
+		dir_spread(failed->s);
 		for (int split = 0; split < QUEUE_FILE_SPLIT; split++) {
 			str_format(
 			    failed, "%s/%d", queue_kind_name[kind], split);

@@ -27,6 +27,7 @@ OTHERS = {
     "never tells of a failure": "syslog setutxent getutxent endutxent tzset localtime_r",
     "a sandbox that cannot be had is left out, as where the kernel has none":
         "prctl syscall realpath",
+    "a hint to the file system": "ioctl",
     "only in an administrator's program, which starts nothing that waits": "printf fflush",
 }
 
