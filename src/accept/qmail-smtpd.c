@@ -55,10 +55,17 @@ load(void)
 	return result;
 }
 
-static const struct sandbox rights = {
-    .may = SANDBOX_LOCAL, /* the queue; is an address literal ours? */
-    .read = {"control"},
-};
+static void
+enter_sandbox(void)
+{
+	const struct sandbox rights = {
+	    .may = SANDBOX_LOCAL, /* the queue; is an address literal ours? */
+	    .read = {"control"},
+	    .no_links = control_has_no_links(),
+	};
+
+	sandbox_enter(&rights);
+}
 
 static int
 end(enum smtp_next next)
@@ -100,7 +107,7 @@ main(void)
 		warn_plain("no control/rcpthosts: taking mail for locals and "
 			   "virtualdomains only");
 	if (!submit_runs_program() && !smtp_plugins_has(&smtpd.config.plugins))
-		sandbox_enter(&rights);
+		enter_sandbox();
 	smtpd.out.timeout_s = smtpd.config.timeout_s;
 	in_init(&smtpd.in, 0, smtpd.config.timeout_s, smtpd.in_buf,
 	    sizeof(smtpd.in_buf));

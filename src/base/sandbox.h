@@ -20,6 +20,8 @@
 #ifndef BASE_SANDBOX_H
 #define BASE_SANDBOX_H
 
+#include <stdbool.h>
+
 enum {
 	/* local sockets, made and connected; a look at the own addresses */
 	SANDBOX_LOCAL = 1,
@@ -48,6 +50,7 @@ struct sandbox {
 	const char *read[SANDBOX_PATHS]; /* files that may be read */
 	const char
 	    *write[SANDBOX_PATHS]; /* and made, changed, moved, removed */
+	bool no_links; /* the caller has seen that there are none in read */
 };
 
 /*

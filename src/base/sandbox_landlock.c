@@ -62,6 +62,7 @@ struct path_rule {
 struct making {
 	int ruleset;
 	uint64_t handled;
+	bool no_links;
 };
 
 int
@@ -104,23 +105,32 @@ is_out_of_reach(void)
 	    errno == ELOOP;
 }
 
+/* Allows what fd, of this mode, stands for. 0, or -1 with errno. */
+static int
+allow_open(const struct making *making, int fd, mode_t mode, uint64_t rights)
+{
+	struct path_rule rule = {rights & making->handled, fd};
+
+	if (!S_ISDIR(mode))
+		rule.allowed &= OF_FILES;
+	if (rule.allowed == 0)
+		return 0;
+	return (int)syscall(SYS_landlock_add_rule, making->ruleset,
+	    RULE_PATH_BENEATH, &rule, 0);
+}
+
 /* Allows what is at path, if it is there. 0, or -1 with errno. */
 static int
 allow(const struct making *making, const char *path, uint64_t rights)
 {
-	struct path_rule rule = {.allowed = rights & making->handled};
 	struct stat st;
-	int fd = open(path, O_PATH | O_CLOEXEC), result;
+	int fd = fd_open(path, O_PATH, 0), result;
 
 	if (fd == -1)
 		return is_out_of_reach() ? 0 : -1;
 	result = fstat(fd, &st);
-	if (result == 0 && !S_ISDIR(st.st_mode))
-		rule.allowed &= OF_FILES;
-	rule.directory = fd;
-	if (result == 0 && rule.allowed != 0)
-		result = (int)syscall(SYS_landlock_add_rule, making->ruleset,
-		    RULE_PATH_BENEATH, &rule, 0);
+	if (result == 0)
+		result = allow_open(making, fd, st.st_mode, rights);
 	fd_close(fd);
 	return result;
 }
@@ -166,29 +176,39 @@ allow_parent(const struct making *making, const char *path, uint64_t rights)
 	return result;
 }
 
+/* Allows the directory of a file, and that of what it is a link to. */
 static int
-allow_path(const struct making *making, const char *path, uint64_t rights)
+allow_file(const struct making *making, const char *path, uint64_t rights)
 {
-	struct stat st;
-	char *real;
+	char *real = realpath(path, NULL);
 	int result;
 
-	if (stat(path, &st) == -1)
-		return is_out_of_reach() ? 0 : -1;
-	if (!S_ISREG(st.st_mode)) {
-		result = allow(making, path, rights);
-		if (result == 0 && S_ISDIR(st.st_mode) &&
-		    strcmp(path, "/") != 0)
-			result = allow_links(making, path, rights);
-		return result;
-	}
-	real = realpath(path, NULL);
 	if (real == NULL)
 		return is_out_of_reach() ? 0 : -1;
 	result = allow_parent(making, path, rights);
 	if (result == 0)
 		result = allow_parent(making, real, rights);
 	free(real);
+	return result;
+}
+
+static int
+allow_path(const struct making *making, const char *path, uint64_t rights)
+{
+	struct stat st = {0};
+	int fd = fd_open(path, O_PATH, 0), result;
+
+	if (fd == -1)
+		return is_out_of_reach() ? 0 : -1;
+	result = fstat(fd, &st);
+	if (result == 0 && !S_ISREG(st.st_mode))
+		result = allow_open(making, fd, st.st_mode, rights);
+	fd_close(fd);
+	if (result == 0 && S_ISREG(st.st_mode))
+		return allow_file(making, path, rights);
+	if (result == 0 && S_ISDIR(st.st_mode) && !making->no_links &&
+	    strcmp(path, "/") != 0)
+		return allow_links(making, path, rights);
 	return result;
 }
 
@@ -222,6 +242,7 @@ sandbox_landlock(const struct sandbox *rights)
 		read |= EXECUTE;
 	write = (OF_VERSION_1 & ~EXECUTE) | REFER | TRUNCATE;
 	making.handled = set.files;
+	making.no_links = rights->no_links;
 	making.ruleset =
 	    (int)syscall(SYS_landlock_create_ruleset, &set, sizeof(set), 0);
 	if (making.ruleset == -1)

@@ -67,6 +67,7 @@ struct making {
 	struct instruction *code;
 	size_t count;
 	unsigned may;
+	uint32_t self; /* process ID */
 	/* numbers from starts[i] up to the next one have actions[i] */
 	size_t ranges;
 	uint16_t starts[SANDBOX_CALLS];
@@ -189,10 +190,8 @@ add_ioctl(struct making *making)
 static void
 add_self(struct making *making)
 {
-	const uint32_t self[] = {(uint32_t)getpid()};
-
 	add_load_argument(making, 0);
-	add_one_of(making, self, COUNT(self));
+	add_one_of(making, &making->self, 1);
 }
 
 static void
@@ -298,7 +297,8 @@ sandbox_seccomp(const struct sandbox *rights)
 {
 	struct instruction code[PROGRAM_MAX];
 	uint8_t actions[SANDBOX_CALLS];
-	struct making making = {.code = code, .may = rights->may};
+	struct making making = {
+	    .code = code, .may = rights->may, .self = (uint32_t)getpid()};
 	struct program program;
 
 	sandbox_calls(actions, rights);

@@ -1,3 +1,5 @@
+/* d_type is outside POSIX */
+#define _DEFAULT_SOURCE 1
 #include "conf/control.h"
 
 #include <dirent.h>
@@ -24,7 +26,7 @@ enum {
 /* Names in control/ that are there, each between two slashes. */
 static struct {
 	struct str names;
-	bool is_listed;
+	bool is_listed, has_no_links;
 } glance = {.names = STR_INIT};
 
 struct control_slot {
@@ -52,6 +54,18 @@ control_home(void)
 	return chdir(home);
 }
 
+/* False also where the system does not tell. */
+static bool
+is_plain(const struct dirent *entry)
+{
+#ifdef DT_REG
+	return entry->d_type == DT_REG || entry->d_type == DT_DIR;
+#else
+	(void)entry;
+	return false;
+#endif
+}
+
 /* True if the listing could be read to its end and is short enough. */
 static bool
 list_names(DIR *dir)
@@ -60,11 +74,14 @@ list_names(DIR *dir)
 	size_t bytes = 0;
 
 	str_append_char(&glance.names, '/');
+	glance.has_no_links = true;
 	errno = 0;
 	while ((entry = readdir(dir)) != NULL) {
 		bytes += ENTRY_BYTES + strlen(entry->d_name);
 		if (bytes > GLANCE_BYTES)
 			return false;
+		if (!is_plain(entry))
+			glance.has_no_links = false;
 		str_append_cstr(&glance.names, entry->d_name);
 		str_append_char(&glance.names, '/');
 	}
@@ -77,9 +94,12 @@ control_glance(void)
 	DIR *dir = opendir(GLANCE_DIR);
 
 	control_glance_end();
+	glance.has_no_links = false;
 	if (dir == NULL)
 		return; /* each file is asked for */
 	glance.is_listed = list_names(dir);
+	if (!glance.is_listed)
+		glance.has_no_links = false;
 	(void)closedir(dir); /* it was only read */
 }
 
@@ -91,6 +111,12 @@ control_glance_end(void)
 	str_free(&glance.names);
 	glance.is_listed = false;
 	errno = error;
+}
+
+bool
+control_has_no_links(void)
+{
+	return glance.has_no_links;
 }
 
 bool

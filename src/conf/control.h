@@ -34,6 +34,9 @@ MUST_USE int control_home(void);
  */
 void control_glance(void);
 void control_glance_end(void);
+/* True if the last listing was whole and had no symbolic links: for a sandbox,
+   also after its end. */
+bool control_has_no_links(void);
 /* True if the listing says so. Of what it does not speak of it says nothing. */
 bool control_is_missing(const char *path);
 /* Appends the whole file. 0, or -1 with errno. */

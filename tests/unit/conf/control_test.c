@@ -321,6 +321,7 @@ test_a_glance(void **state)
 	}
 	control_glance();
 	assert_false(control_is_missing("control/missing"));
+	assert_false(control_has_no_links());
 	for (char last = 'a'; last < 'k'; last++) {
 		long_name[sizeof(long_name) - 2] = last;
 		assert_int_equal(unlink(long_name), 0);
@@ -328,6 +329,12 @@ test_a_glance(void **state)
 	control_glance();
 	assert_true(control_is_missing("control/missing"));
 	control_glance_end();
+	assert_true(control_has_no_links());
+	assert_int_equal(symlink("nowhere", "control/link"), 0);
+	control_glance();
+	control_glance_end();
+	assert_false(control_has_no_links());
+	assert_int_equal(unlink("control/link"), 0);
 	assert_int_equal(unlink("control/there"), 0);
 	assert_int_equal(unlink("control/late"), 0);
 	str_free(&value);
