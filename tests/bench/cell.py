@@ -4,15 +4,17 @@ It is a mount and a process namespace with /etc, /var and /run of its own,
 accounts that exist nowhere else, and /usr with a package's files laid over
 it. So servers that would replace each other run from Debian's packages
 unchanged, and nothing of them stays: the end of the cell's first process ends
-all others, and its directory is removed. Needs root.
+all others, and its directory is removed when the bench ends. Needs root.
 """
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
+
+import measure
 
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "services", "protocols",
        "alternatives", "localtime", "ssl/openssl.cnf", "login.defs")
@@ -113,16 +115,12 @@ class Cell:
             raise RuntimeError(f"{argv} exits {done.returncode}: {done.stdout}")
         return done.stdout
 
-    def remove(self):
+    def end(self):
+        """All others are gone before the first one is."""
         for pid in (self.holder.pid, self.first):
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         self.holder.wait()
+        measure.wait_until(lambda: not measure.command_of(self.first), 60,
+                           "a cell has not ended")
         self.holder.stdout.close()
-        for _ in range(50):
-            shutil.rmtree(self.base, ignore_errors=True)
-            if not self.base.exists():
-                return
-            time.sleep(0.1)  # its last processes are being ended

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import cell
@@ -60,8 +61,10 @@ class Peer:
         self.clean_maildir()
 
     def clean_maildir(self):
-        """A new one: a directory that was big once stays slow."""
-        shutil.rmtree(self.maildir, ignore_errors=True)
+        """A new one: a directory that was big once stays slow. The old one is
+        kept: its files, removed, would slow down whoever makes new ones."""
+        if self.maildir.exists():
+            self.maildir.rename(f"{self.maildir}.{time.monotonic_ns()}")
         owner = self.maildir.parent.stat()
         for path in (self.maildir, *(self.maildir / d for d in ("tmp", "new", "cur"))):
             path.mkdir(mode=0o700)
@@ -76,7 +79,7 @@ class Peer:
 
     def remove(self):
         if self.cell:
-            self.cell.remove()
+            self.cell.end()
         self.group.remove()
 
     # -- looking --

@@ -1,9 +1,11 @@
 """qmail-queued: what it takes, what it makes of it, what it refuses."""
 
 import contextlib
+import fcntl
 import os
 import socket
 import stat
+import struct
 import threading
 import time
 
@@ -38,6 +40,30 @@ def test_modes_of_directories_and_sockets(home):
         assert mode(name) == 0o750, name
     assert mode("run/submit.sock") == 0o666
     assert mode("run/control.sock") == 0o660
+
+
+def attributes(path, flags=None):
+    """Those of lsattr(1), set to flags if they are given; None where there are none."""
+    get, put = (0x80086601, 0x40086602)  # FS_IOC_GETFLAGS, FS_IOC_SETFLAGS on 64 bits
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if flags is not None:
+            fcntl.ioctl(fd, put, struct.pack("i", flags))
+        return struct.unpack("i", fcntl.ioctl(fd, get, bytes(4)))[0]
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+
+
+def test_ext4_is_told_that_directories_need_not_lie_together(home):
+    apart = 0x20000  # T of chattr(1)
+    now = attributes(home.home)
+    if now is None or not (attributes(home.home, now | apart) or 0) & apart:
+        pytest.skip("this file system does not know the attribute T")
+    home.start_queued()
+    for kind in ("mess", "env", "done", "bounce"):
+        assert attributes(home.home / "queue" / kind) & apart, kind
 
 
 def test_ids_grow_by_one(home):
