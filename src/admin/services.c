@@ -134,11 +134,12 @@ append_server(struct str *to, const struct services *services, size_t number)
 	    "user "
 	    "(-R):\n"
 	    "# rules by name, and names in Received lines, need -h.\n"
+	    "# Of more than -b that come at once some would wait for seconds.\n"
 	    "limit=%s\n"
 	    "memory=$(head -n 1 control/softlimit 2>/dev/null)\n" CLEAN
 	    "softlimit -m \"${memory:-100000000}\" \\\n"
 	    "    tcpserver -v -H -R -l \"$(head -n 1 control/me)\" "
-	    "-c \"${limit:-40}\" \\\n"
+	    "-c \"${limit:-40}\" -b 128 \\\n"
 	    "    %s-x control/tcp.%s.cdb \\\n    ",
 	    server->protocol,
 	    server->needs_rules ? ";\n# until then nobody may" : "",

@@ -33,6 +33,8 @@ def test_run_scripts_read_their_control_files(home):
     assert "<-c><17>" in run_script(home, "smtpd", "tcpserver")
     home.remove_control("concurrencyincoming")
     assert "<-c><40>" in run_script(home, "smtpd", "tcpserver")
+    for service in ("smtpd", "pop3d"):
+        assert "<-b><128>" in run_script(home, service, "tcpserver")
 
 
 def test_numbers_grow_over_a_restart(instance):
