@@ -129,7 +129,7 @@ class Control:
 
     def __init__(self, home, process):
         self.sock = home.connect("control.sock", socket.SOCK_SEQPACKET, process)
-        self.sent = self.acknowledged = 0
+        self.sent = self.acknowledged = self.settled = 0
         self.dead = self.sock is None
         if not self.dead:
             self._send(b"S")
@@ -167,7 +167,11 @@ class Control:
                 return
 
     def settle(self):
-        """Waits until every request is durable, or the daemon is gone."""
+        """Waits until every request is durable, or the daemon is gone. A barrier makes
+        that soon; every fourth time the commit comes by itself, 0.2 s later."""
+        self.settled += 1
+        if self.settled % 4:
+            self._send(b"B", b"%d" % self.settled)
         while not self.dead and self.acknowledged < self.sent:
             self.wait(lambda fields: fields[0] == b"A")
 
