@@ -124,6 +124,16 @@ set_server(struct __res_state *state, const struct ip *ip, unsigned port)
 	res_send(question, len, answer, size)
 #endif
 
+/* A glibc that has no memory in res_ninit keeps its lock: whoever asks again
+   waits for ever. */
+static bool is_lost;
+
+bool
+dns_is_lost(void)
+{
+	return is_lost;
+}
+
 struct dns *
 dns_open(void)
 {
@@ -134,8 +144,10 @@ dns_open(void)
 
 	if (dns == NULL)
 		return NULL;
-	if (res_ninit(&dns->state) == -1) {
+	if (is_lost || res_ninit(&dns->state) == -1) {
+		is_lost = true;
 		free(dns);
+		errno = ENOMEM;
 		return NULL;
 	}
 	if (wanted != NULL && wanted[0] != '\0') {

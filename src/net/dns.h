@@ -14,6 +14,8 @@
 #ifndef NET_DNS_H
 #define NET_DNS_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 #include "net/dns_answer.h"
 
@@ -28,6 +30,8 @@ struct dns; /* one resolver */
  * dns_close releases it; it takes NULL.
  */
 MUST_USE struct dns *dns_open(void);
+/* True if no resolver can be had in this process any more. */
+bool dns_is_lost(void);
 void dns_close(struct dns *dns);
 
 /* Asks for name and type. A name that cannot exist is DNS_NO_NAME. Replaces

@@ -20,6 +20,7 @@
 #include "base/sandbox.h"
 #include "base/sig.h"
 #include "mail/netstring.h"
+#include "net/dns.h"
 #include "net/job.h"
 #include "remote/delivery.h"
 
@@ -203,6 +204,8 @@ run_worker(void)
 		fd_close(message);
 		if (status == -1)
 			die_sys("cannot send a result");
+		if (dns_is_lost())
+			return; /* the next worker may have one */
 	}
 	if (remote.trouble == NULL)
 		delivery_finish(&remote.delivery);
