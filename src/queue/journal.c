@@ -302,19 +302,24 @@ static int
 make_salt(uint64_t *salt)
 {
 	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-	ssize_t got;
+	char *bytes = (char *)salt;
+	size_t count = 0;
 
 	if (fd == -1)
 		return -1;
-	do
-		got = read(fd, salt, sizeof(*salt));
-	while (got == -1 && errno == EINTR);
-	fd_close(fd);
-	if (got == (ssize_t)sizeof(*salt))
-		return 0;
-	if (got != -1)
-		errno = EIO;
-	return -1;
+	while (count < sizeof(*salt)) {
+		ssize_t got = read(fd, bytes + count, sizeof(*salt) - count);
+
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got == 0)
+			errno = EIO;
+		if (got <= 0)
+			break;
+		count += (size_t)got;
+	}
+	fd_close(fd); /* keeps errno */
+	return count == sizeof(*salt) ? 0 : -1;
 }
 
 /* Chooses a slot and fills in the header; the disk is not touched yet. */

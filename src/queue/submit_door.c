@@ -63,14 +63,21 @@ static void
 answer(struct submit_client *client, char letter, uint64_t number)
 {
 	struct str body = STR_INIT, packet = STR_INIT;
+	struct span rest;
+	ssize_t sent;
 
 	str_append_char(&body, letter);
 	str_append_u64(&body, number);
 	netstring_append(&packet, str_span(&body));
 	/* Twenty bytes into an empty buffer: they fit, or nobody is there to
 	   read them. Either way the message is where it is. */
-	(void)send(
-	    client->fd, packet.s, packet.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	rest = str_span(&packet);
+	do {
+		sent = send(
+		    client->fd, rest.s, rest.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (sent > 0)
+			rest = span_from(rest, (size_t)sent);
+	} while (rest.len > 0 && (sent > 0 || (sent == -1 && errno == EINTR)));
 	client->phase = CLIENT_OVER;
 	str_free(&body);
 	str_free(&packet);
