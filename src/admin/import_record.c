@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/random.h"
 #include "mail/queue_file.h"
 
 enum {
@@ -211,17 +212,9 @@ make_key(struct str *key)
 {
 	static const char digits[] = "0123456789abcdef";
 	unsigned char bytes[IMPORT_KEY_LEN / 2];
-	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-	ssize_t got;
 
-	if (fd == -1)
+	if (random_fill(bytes, sizeof(bytes)) == -1)
 		return -1;
-	got = read(fd, bytes, sizeof(bytes));
-	fd_close(fd);
-	if (got != (ssize_t)sizeof(bytes)) {
-		errno = EIO;
-		return -1;
-	}
 	str_clear(key);
 	for (size_t i = 0; i < sizeof(bytes); i++) {
 		str_append_char(key, digits[bytes[i] >> 4]);

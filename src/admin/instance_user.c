@@ -11,6 +11,7 @@
 
 #include "base/die.h"
 #include "base/dir.h"
+#include "base/random.h"
 #include "base/str.h"
 
 enum {
@@ -26,11 +27,9 @@ append_random(struct str *to, size_t len)
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
 				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./";
 	unsigned char bytes[64];
-	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
 
-	if (fd == -1 || read(fd, bytes, sizeof(bytes)) != sizeof(bytes))
+	if (random_fill(bytes, sizeof(bytes)) == -1)
 		die_sys("cannot read /dev/urandom");
-	(void)close(fd); /* only read from */
 	for (size_t i = 0; i < len && i < sizeof(bytes); i++)
 		str_append_char(to, letters[bytes[i] % 64]);
 }

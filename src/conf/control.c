@@ -71,20 +71,20 @@ static bool
 list_names(DIR *dir)
 {
 	struct dirent *entry;
+	bool all_plain = true;
 	size_t bytes = 0;
 
 	str_append_char(&glance.names, '/');
-	glance.has_no_links = true;
 	errno = 0;
 	while ((entry = readdir(dir)) != NULL) {
 		bytes += ENTRY_BYTES + strlen(entry->d_name);
 		if (bytes > GLANCE_BYTES)
 			return false;
-		if (!is_plain(entry))
-			glance.has_no_links = false;
+		all_plain = all_plain && is_plain(entry);
 		str_append_cstr(&glance.names, entry->d_name);
 		str_append_char(&glance.names, '/');
 	}
+	glance.has_no_links = all_plain && errno == 0;
 	return errno == 0;
 }
 
@@ -98,8 +98,6 @@ control_glance(void)
 	if (dir == NULL)
 		return; /* each file is asked for */
 	glance.is_listed = list_names(dir);
-	if (!glance.is_listed)
-		glance.has_no_links = false;
 	(void)closedir(dir); /* it was only read */
 }
 

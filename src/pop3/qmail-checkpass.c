@@ -24,6 +24,7 @@
 #include "base/dir.h"
 #include "base/fd.h"
 #include "base/privilege.h"
+#include "base/random.h"
 #include "base/str.h"
 #include "conf/control.h"
 #include "pop3/password_file.h"
@@ -246,11 +247,10 @@ make_hash(void)
 				      "abcdefghijklmnopqrstuvwxyz";
 	char random[SALT_LEN], setting[3 + SALT_LEN + 1] = "$6$";
 	char password[SECRET_MAX + 1];
-	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
 	size_t len = 0;
 	const char *made;
 
-	if (fd == -1 || read(fd, random, sizeof(random)) != sizeof(random))
+	if (random_fill(random, sizeof(random)) == -1)
 		die_sys("cannot read /dev/urandom");
 	for (size_t i = 0; i < SALT_LEN; i++)
 		setting[3 + i] = letters[(unsigned char)random[i] & 63];

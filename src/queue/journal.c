@@ -12,6 +12,7 @@
 #include "base/dir.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/random.h"
 
 enum {
 	RECORDS_AT = JOURNAL_SECTOR + JOURNAL_BATCH_HEAD, /* in batch */
@@ -298,30 +299,6 @@ seal_current(struct journal *journal)
 	return 0;
 }
 
-static int
-make_salt(uint64_t *salt)
-{
-	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-	char *bytes = (char *)salt;
-	size_t count = 0;
-
-	if (fd == -1)
-		return -1;
-	while (count < sizeof(*salt)) {
-		ssize_t got = read(fd, bytes + count, sizeof(*salt) - count);
-
-		if (got == -1 && errno == EINTR)
-			continue;
-		if (got == 0)
-			errno = EIO;
-		if (got <= 0)
-			break;
-		count += (size_t)got;
-	}
-	fd_close(fd); /* keeps errno */
-	return count == sizeof(*salt) ? 0 : -1;
-}
-
 /* Chooses a slot and fills in the header; the disk is not touched yet. */
 static int
 open_segment(struct journal *journal, uint64_t base_id)
@@ -331,7 +308,7 @@ open_segment(struct journal *journal, uint64_t base_id)
 
 	if (journal->current != SPAN_NONE && seal_current(journal) == -1)
 		return -1;
-	if (make_salt(&salt) == -1)
+	if (random_fill(&salt, sizeof(salt)) == -1)
 		return -1;
 	slot = oldest_slot(journal, JOURNAL_FREE);
 	assert(slot != SPAN_NONE); /* see journal_can_commit */

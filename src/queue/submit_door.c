@@ -69,8 +69,8 @@ answer(struct submit_client *client, char letter, uint64_t number)
 	str_append_char(&body, letter);
 	str_append_u64(&body, number);
 	netstring_append(&packet, str_span(&body));
-	/* Twenty bytes into an empty buffer: they fit, or nobody is there to
-	   read them. Either way the message is where it is. */
+	/* Twenty bytes into an empty buffer: there is room, or nobody is there
+	   to read them. Either way the message is where it is. */
 	rest = str_span(&packet);
 	do {
 		sent = send(

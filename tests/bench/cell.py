@@ -122,5 +122,5 @@ class Cell:
                 os.kill(pid, signal.SIGKILL)
         self.holder.wait()
         measure.wait_until(lambda: not measure.command_of(self.first), 60,
-                           "a cell has not ended")
+                           "the end of a cell")
         self.holder.stdout.close()

@@ -285,7 +285,7 @@ def count_of(count_file):
         return max(int(line) for line in f)
 
 
-def sweep_calls(tmp_path, program, name, run, factor=1, each=True):
+def sweep_calls(tmp_path, program, name, run, factor=1):
     """Calls run(fault), which tells what went wrong, for one call of program after the other."""
     kind, error = FAULTS[name]
     count_file = str(tmp_path / "count")
@@ -296,7 +296,7 @@ def sweep_calls(tmp_path, program, name, run, factor=1, each=True):
     stride = every(factor)
     points = list(range(1 + crc32c((program + name).encode()) % stride, count + 1, stride))
     points = points[part[0]::part[1]]
-    if name == "one byte" and each:
+    if name == "one byte":
         points.append(-1)  # all of them at once
     failures = []
     for at in points:

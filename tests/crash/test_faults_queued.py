@@ -152,7 +152,7 @@ def test_each_call_fails(tmp_path, name):
 
 def test_each_call_moves_one_byte(tmp_path):
     sweep_calls(tmp_path, "qmail-queued", "one byte",
-                lambda fault: run(tmp_path / ("at-%d" % fault[2]), short_run, fault), 8, each=False)
+                lambda fault: run(tmp_path / ("at-%d" % fault[2]), short_run, fault), 8)
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))

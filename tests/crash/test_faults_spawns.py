@@ -227,7 +227,8 @@ def test_each_call_of_a_local_delivery(tmp_path, program, name):
 def test_each_call_of_a_remote_delivery(tmp_path, program, name):
     spawn = Remote(tmp_path / "home")
     try:
-        sweep_calls(tmp_path, program, name, spawn.run, 4)
+        # a library may keep a lock when it has no memory: each of the few is tried
+        sweep_calls(tmp_path, program, name, spawn.run, 0.2 if name == "no memory" else 4)
     finally:
         spawn.close()
         spawn.close_servers()
