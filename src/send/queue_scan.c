@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -81,6 +83,54 @@ queue_coverage_complete(struct queue_coverage *coverage, uint64_t limit,
 		coverage->end = limit;
 }
 
+static uint64_t
+first_named(const struct queue_scan_range *range)
+{
+	return range->to - range->from > QUEUE_SCAN_NAMED
+	    ? range->to - QUEUE_SCAN_NAMED
+	    : range->from;
+}
+
+/* Goes to the range whose last ids are asked for next. When all have been,
+   the walk finds the rest, if there is any. */
+static void
+start_naming(struct queue_scan *scan, size_t named)
+{
+	scan->named = named;
+	if (named < scan->now_count) {
+		scan->next = first_named(&scan->now[named]);
+		return;
+	}
+	scan->walking = false;
+	for (size_t i = 0; i < scan->now_count; i++) {
+		scan->now[i].to = first_named(&scan->now[i]);
+		if (scan->now[i].from < scan->now[i].to)
+			scan->walking = true;
+	}
+}
+
+/* Asks for one id by its name. 1 if it is there, 0, or -1 with errno. */
+static int
+ask_for_next(struct queue_scan *scan, uint64_t *id)
+{
+	char path[64];
+	struct stat st;
+	int found;
+
+	if (scan->next == scan->now[scan->named].to) {
+		start_naming(scan, scan->named + 1);
+		return 0;
+	}
+	(void)snprintf(path, sizeof(path), "%s/%u/%" PRIu64,
+	    queue_kind_name[QUEUE_ENV],
+	    (unsigned)(scan->next % QUEUE_FILE_SPLIT), scan->next);
+	found = fstatat(scan->queue_dir, path, &st, AT_SYMLINK_NOFOLLOW);
+	if (found == -1 && errno != ENOENT)
+		return -1;
+	*id = scan->next++;
+	return found == 0;
+}
+
 /* Opens the next directory. 1; 0 if there is none left; -1. */
 static int
 open_directory(struct queue_scan *scan)
@@ -132,6 +182,7 @@ start_walk(struct queue_scan *scan)
 	scan->later_count = 0;
 	scan->split = 0;
 	scan->walking = true;
+	start_naming(scan, 0);
 	return true;
 }
 
@@ -164,6 +215,19 @@ queue_scan_next(struct queue_scan *scan, int64_t now_s, unsigned *budget,
 		const struct dirent *entry;
 
 		--*budget;
+		if (scan->named < scan->now_count) {
+			switch (ask_for_next(scan, id)) {
+			case 1:
+				*silent = scan->now[scan->named].silent;
+				return 1;
+			case -1:
+				scan->retry_s = now_s + QUEUE_SCAN_RETRY_S;
+				*split =
+				    (unsigned)(scan->next % QUEUE_FILE_SPLIT);
+				return -1;
+			}
+			continue;
+		}
 		if (scan->dir == NULL) {
 			int opened = open_directory(scan);
 

@@ -98,6 +98,78 @@ finds_what_is_in_a_range(void **state)
 	remove_queue(path);
 }
 
+/* The newest come first, and only once, even if they are made anew. */
+static void
+asks_for_the_last_by_name(void **state)
+{
+	enum {
+		FIRST = 1001, /* of the last QUEUE_SCAN_NAMED below LIMIT */
+		LIMIT = FIRST + QUEUE_SCAN_NAMED
+	};
+	static const uint64_t ids[] = {
+	    3, 500, FIRST - 1, FIRST, LIMIT - 1, LIMIT};
+	static const uint64_t order[] = {FIRST, LIMIT - 1};
+	char path[] = "/tmp/queue_scan_test.XXXXXX";
+	int dir = make_queue(path, ids, COUNT(ids));
+	unsigned budget = 2 * QUEUE_SCAN_NAMED, split;
+	struct queue_scan scan;
+	uint64_t id, sum;
+	bool silent;
+
+	(void)state;
+	queue_scan_init(&scan, dir);
+	queue_scan_add(&scan, 1, LIMIT, true);
+	for (size_t i = 0; i < COUNT(order); i++) {
+		assert_int_equal(
+		    queue_scan_next(&scan, 100, &budget, &id, &silent, &split),
+		    1);
+		assert_int_equal(id, order[i]);
+		assert_true(silent);
+	}
+	assert_int_equal(walk(&scan, &sum), 3);
+	assert_int_equal(sum, 3 + 500 + FIRST - 1);
+	queue_scan_free(&scan);
+	assert_int_equal(close(dir), 0);
+	remove_queue(path);
+}
+
+/* An id that cannot be asked for is asked for again later. */
+static void
+waits_after_trouble_with_a_name(void **state)
+{
+	static const uint64_t ids[] = {32, 34};
+	char path[] = "/tmp/queue_scan_test.XXXXXX";
+	int dir = make_queue(path, ids, COUNT(ids)), file;
+	unsigned budget = 100, split = 0;
+	struct queue_scan scan;
+	uint64_t id, sum;
+	bool silent;
+
+	(void)state;
+	file = open("env/1", O_CREAT | O_WRONLY, 0600); /* no directory */
+	assert_int_not_equal(file, -1);
+	assert_int_equal(close(file), 0);
+	queue_scan_init(&scan, dir);
+	queue_scan_add(&scan, 32, 35, false);
+	assert_int_equal(
+	    queue_scan_next(&scan, 100, &budget, &id, &silent, &split), 1);
+	assert_int_equal(id, 32);
+	assert_int_equal(
+	    queue_scan_next(&scan, 100, &budget, &id, &silent, &split), -1);
+	assert_int_equal(split, 1);
+	assert_int_equal(
+	    queue_scan_next(&scan, 101, &budget, &id, &silent, &split), 0);
+	assert_int_equal(unlink("env/1"), 0);
+	assert_int_equal(queue_scan_next(&scan, 100 + QUEUE_SCAN_RETRY_S,
+			     &budget, &id, &silent, &split),
+	    1);
+	assert_int_equal(id, 34);
+	assert_int_equal(walk(&scan, &sum), 0);
+	queue_scan_free(&scan);
+	assert_int_equal(close(dir), 0);
+	remove_queue(path);
+}
+
 static void
 passes_over_other_files(void **state)
 {
@@ -159,6 +231,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(finds_what_is_in_a_range),
+	    cmocka_unit_test(asks_for_the_last_by_name),
+	    cmocka_unit_test(waits_after_trouble_with_a_name),
 	    cmocka_unit_test(passes_over_other_files),
 	    cmocka_unit_test(knows_what_is_covered),
 	};
