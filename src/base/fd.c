@@ -128,9 +128,12 @@ fd_move(int from, int to)
 int
 fd_guard_standard(void)
 {
+	struct pollfd items[] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
 	int fd;
 
-	do {
+	if (poll(items, COUNT(items), 0) == 0)
+		return 0;
+	do { /* POLLNVAL, or what is open has ended, or it could not tell */
 		fd = open("/dev/null", O_RDWR);
 		if (fd == -1)
 			return -1;
