@@ -45,6 +45,7 @@ enum {
 	SCOPE_ABSTRACT_SOCKET = 1 << 0, /* 6 */
 	SCOPE_SIGNAL = 1 << 1,
 
+	NEWEST = 6, /* the last version of which anything is wanted here */
 	ASK_VERSION = 1,
 	RULE_PATH_BENEATH = 1,
 };
@@ -94,6 +95,24 @@ choose(struct ruleset *set, unsigned may, int version)
 		set->scoped = SCOPE_SIGNAL;
 	if (version >= 6 && !(may & SANDBOX_NAMES))
 		set->scoped |= SCOPE_ABSTRACT_SOCKET;
+}
+
+/* 0, or -1 with errno: EINVAL or E2BIG if the kernel's version is older. */
+static int
+create(struct making *making, const struct sandbox *rights, int version)
+{
+	struct ruleset set = {0};
+
+	/* version 1 forbids all links and renames between directories */
+	if (version == 0 || (version == 1 && rights->write[0] != NULL)) {
+		errno = ENOSYS;
+		return -1;
+	}
+	choose(&set, rights->may, version);
+	making->handled = set.files;
+	making->ruleset =
+	    (int)syscall(SYS_landlock_create_ruleset, &set, sizeof(set), 0);
+	return making->ruleset == -1 ? -1 : 0;
 }
 
 /* True if a path could not be used before either, so that nothing is lost
@@ -228,24 +247,15 @@ int
 sandbox_landlock(const struct sandbox *rights)
 {
 	uint64_t read = READ_FILE | READ_DIR, write;
-	int version = sandbox_landlock_version(), result = 0, error;
-	struct ruleset set = {0};
-	struct making making;
+	struct making making = {.no_links = rights->no_links};
+	int result = 0, error;
 
-	/* version 1 forbids all links and renames between directories */
-	if (version == 0 || (version == 1 && rights->write[0] != NULL)) {
-		errno = ENOSYS;
-		return -1;
-	}
-	choose(&set, rights->may, version);
 	if (rights->may & SANDBOX_START)
 		read |= EXECUTE;
 	write = (OF_VERSION_1 & ~EXECUTE) | REFER | TRUNCATE;
-	making.handled = set.files;
-	making.no_links = rights->no_links;
-	making.ruleset =
-	    (int)syscall(SYS_landlock_create_ruleset, &set, sizeof(set), 0);
-	if (making.ruleset == -1)
+	if (create(&making, rights, NEWEST) == -1 &&
+	    ((errno != EINVAL && errno != E2BIG) ||
+		create(&making, rights, sandbox_landlock_version()) == -1))
 		return -1;
 	if (allow_all(&making, rights->read, read) == -1 ||
 	    allow_all(&making, rights->write, write) == -1)
