@@ -45,14 +45,10 @@ static struct {
 static int
 load(void)
 {
-	int result;
-
 	if (control_home() == -1)
 		return -1;
 	control_glance();
-	result = smtp_config_load(&smtpd.config, smtpd.peer.relay != NULL);
-	control_glance_end();
-	return result;
+	return smtp_config_load(&smtpd.config, smtpd.peer.relay != NULL);
 }
 
 static void
@@ -60,7 +56,7 @@ enter_sandbox(void)
 {
 	const struct sandbox rights = {
 	    .may = SANDBOX_LOCAL, /* the queue; is an address literal ours? */
-	    .read = {"control"},
+	    .read = {smtp_config_is_whole() ? NULL : "control"},
 	    .no_links = control_has_no_links(),
 	};
 
@@ -82,10 +78,7 @@ main(void)
 	int on = 1;
 
 	die_init("qmail-smtpd");
-	/* an inherited SIGCHLD that is ignored would hide how QMAILQUEUE ended
-	 */
-	if (fd_guard_standard() == -1 || sig_ignore(SIGPIPE) == -1 ||
-	    sig_default(SIGCHLD) == -1)
+	if (fd_guard_standard() == -1 || sig_ignore(SIGPIPE) == -1)
 		return 1;
 	/* without a handler: the end of the process cancels what is not yet
 	   queued, which is all that has to happen */
@@ -108,6 +101,8 @@ main(void)
 			   "virtualdomains only");
 	if (!submit_runs_program() && !smtp_plugins_has(&smtpd.config.plugins))
 		enter_sandbox();
+	else if (sig_default(SIGCHLD) == -1)
+		return 1; /* one that is ignored would hide how they end */
 	smtpd.out.timeout_s = smtpd.config.timeout_s;
 	in_init(&smtpd.in, 0, smtpd.config.timeout_s, smtpd.in_buf,
 	    sizeof(smtpd.in_buf));

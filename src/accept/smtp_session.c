@@ -157,7 +157,7 @@ replace_own_literal(struct smtp_session *session)
 	}
 	if (found == 0)
 		return SMTP_GO_ON;
-	found = control_line_default_me("control/localiphost", NULL, &host);
+	found = smtp_config_literal_host(session->config, &host);
 	if (found == -1) {
 		next = smtp_refuse_controls(session);
 	} else if (found == 1) {

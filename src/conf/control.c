@@ -1,25 +1,24 @@
-/* d_type is outside POSIX */
-#define _DEFAULT_SOURCE 1
+/* SYS_ numbers, O_DIRECTORY and the types of entries are outside POSIX */
+#define _GNU_SOURCE 1
 #include "conf/control.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
 #include <unistd.h>
 
 #include "base/dir.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "config.h"
-
-enum {
-	/* so much of a directory every libc asks for at a time: what fits is
-	   listed as it is at one moment, whatever is renamed meanwhile */
-	GLANCE_BYTES = 2048,
-	ENTRY_BYTES = 28, /* of an entry, beside its name, at most */
-};
 
 #define GLANCE_DIR "control"
 
@@ -54,61 +53,63 @@ control_home(void)
 	return chdir(home);
 }
 
-/* False also where the system does not tell. */
-static bool
-is_plain(const struct dirent *entry)
-{
-#ifdef DT_REG
-	return entry->d_type == DT_REG || entry->d_type == DT_DIR;
-#else
-	(void)entry;
-	return false;
-#endif
-}
+#if defined(__linux__)
 
-/* True if the listing could be read to its end and is short enough. */
+/* linux/dirent.h, of the kernel */
+struct entry {
+	uint64_t inode;
+	int64_t offset;
+	uint16_t size; /* from here to the next one */
+	uint8_t type;
+	char name[];
+};
+
+/* True if one call had all of it: more would be a listing of several moments,
+   between which a file may be renamed. */
 static bool
-list_names(DIR *dir)
+list_names(int fd)
 {
-	struct dirent *entry;
-	bool all_plain = true;
-	size_t bytes = 0;
+	_Alignas(struct entry) char entries[4096];
+	long got = syscall(SYS_getdents64, fd, entries, sizeof(entries));
+	bool has_links = false;
 
 	str_append_char(&glance.names, '/');
-	errno = 0;
-	while ((entry = readdir(dir)) != NULL) {
-		bytes += ENTRY_BYTES + strlen(entry->d_name);
-		if (bytes > GLANCE_BYTES)
-			return false;
-		all_plain = all_plain && is_plain(entry);
-		str_append_cstr(&glance.names, entry->d_name);
+	for (long at = 0; at < got;) {
+		const struct entry *entry =
+		    (const struct entry *)(const void *)(entries + at);
+
+		/* a file system need not tell */
+		has_links = has_links ||
+		    (entry->type != DT_REG && entry->type != DT_DIR);
+		str_append_cstr(&glance.names, entry->name);
 		str_append_char(&glance.names, '/');
+		at += entry->size;
 	}
-	glance.has_no_links = all_plain && errno == 0;
-	return errno == 0;
+	glance.has_no_links = !has_links;
+	return got > 0 &&
+	    syscall(SYS_getdents64, fd, entries, sizeof(entries)) == 0;
 }
+
+#else
+
+static bool
+list_names(int fd)
+{
+	(void)fd;
+	return false;
+}
+
+#endif
 
 void
 control_glance(void)
 {
-	DIR *dir = opendir(GLANCE_DIR);
+	int fd = fd_open(GLANCE_DIR, O_RDONLY | O_DIRECTORY, 0);
 
-	control_glance_end();
-	glance.has_no_links = false;
-	if (dir == NULL)
-		return; /* each file is asked for */
-	glance.is_listed = list_names(dir);
-	(void)closedir(dir); /* it was only read */
-}
-
-void
-control_glance_end(void)
-{
-	int error = errno; /* what went wrong meanwhile is to be told */
-
-	str_free(&glance.names);
-	glance.is_listed = false;
-	errno = error;
+	str_clear(&glance.names);
+	glance.is_listed = fd != -1 && list_names(fd);
+	glance.has_no_links = glance.has_no_links && glance.is_listed;
+	fd_close(fd);
 }
 
 bool

@@ -27,15 +27,13 @@ const char *control_home_path(void);
 MUST_USE int control_home(void);
 
 /*
- * For a program that asks for many files of which most are missing: lists
- * control/ once; until control_glance_end, a name that was not there then is
- * missing without being asked for. Where a listing cannot be had, or is too
+ * For a program that asks for many files of which most are missing, and does
+ * not live long: lists control/ once; a name that is not there is missing from
+ * then on without being asked for. Where a listing cannot be had, or is too
  * long to be one of a single moment, each file is asked for as ever.
  */
 void control_glance(void);
-void control_glance_end(void);
-/* True if the last listing was whole and had no symbolic links: for a sandbox,
-   also after its end. */
+/* True if the listing is whole and has no symbolic links: for a sandbox. */
 bool control_has_no_links(void);
 /* True if the listing says so. Of what it does not speak of it says nothing. */
 bool control_is_missing(const char *path);
