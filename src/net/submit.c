@@ -20,11 +20,16 @@
 
 enum {
 	FAILURES_CHUNK = 32 * 1024,
-	CHUNK_HEAD = 7, /* "16385:M", the longest head of a chunk */
-	REPLY_MAX = 64, /* bytes of the daemon's one netstring */
-	PAUSE_MS = 20,  /* between attempts to connect; then doubled */
+	CHUNK_HEAD = 7,        /* "16385:M", the longest head of a chunk */
+	REPLY_MAX = 64,        /* bytes of the daemon's one netstring */
+	SPARE_MAX = 32 * 1024, /* bytes kept from message to message */
+	PAUSE_MS = 20,         /* between attempts to connect; then doubled */
 	PAUSE_MAX_MS = 500,
 };
+
+/* What one message waited in, for the next one: a piece of this size is mapped
+   and unmapped each time else. */
+static struct str spare = STR_INIT;
 
 static const char *
 home_path(void)
@@ -272,9 +277,10 @@ submit_open_daemon(struct submit *submit)
 	    .envelope = -1,
 	    .error_text = -1,
 	    .text = STR_INIT,
-	    .pending = STR_INIT,
+	    .pending = spare,
 	    .chunk = SPAN_NONE,
 	    .addresses = STR_INIT};
+	spare = (struct str)STR_INIT;
 }
 
 bool
@@ -407,6 +413,11 @@ let_go(struct submit *submit)
 	fd_close(submit->error_text);
 	submit->fd = submit->envelope = submit->error_text = -1;
 	submit->child = 0;
+	if (spare.size == 0 && submit->pending.size <= SPARE_MAX) {
+		str_clear(&submit->pending);
+		spare = submit->pending;
+		submit->pending = (struct str)STR_INIT;
+	}
 	str_free(&submit->pending);
 	str_free(&submit->addresses);
 }
