@@ -19,6 +19,7 @@
 enum {
 	REQUESTS_PER_TURN = 1000,
 	LIST_BYTES = 32 * 1024, /* of a packet of orders, about */
+	NEWS_BYTES = 4096,      /* of a notice of new messages, about */
 	SCRATCH_KEPT = 64 * 1024,
 };
 
@@ -85,16 +86,31 @@ catch_up(struct control_door *door, struct control_peer *peer)
 	}
 }
 
-void
-control_door_announce(struct control_door *door, uint64_t id)
+/* Names the new messages to who listens; one that cannot hear it is behind. */
+static void
+tell_news(struct control_door *door)
 {
+	if (door->news.len == 0)
+		return;
 	for (size_t i = 0; i < CONTROL_DOOR_PEERS; i++) {
 		struct control_peer *peer = &door->peers[i];
 
 		if (peer->state == PEER_LISTENING && !peer->behind &&
-		    !control_peer_tell(peer, "N", &id))
+		    !control_peer_send(peer, str_span(&door->news)))
 			peer->behind = peer->fd != -1;
 	}
+	str_clear(&door->news);
+}
+
+void
+control_door_announce(struct control_door *door, uint64_t id, struct span env)
+{
+	if (door->news.len == 0)
+		netstring_append(&door->news, SPAN_LITERAL("N"));
+	netstring_append_u64(&door->news, id);
+	netstring_append(&door->news, env);
+	if (door->news.len >= NEWS_BYTES)
+		tell_news(door);
 }
 
 void
@@ -103,6 +119,7 @@ control_door_committed(struct control_door *door, int64_t now_ms)
 	for (size_t i = 0; i < door->ended_count; i++)
 		orders_forget(door->orders, door->ended[i], now_ms);
 	door->ended_count = 0;
+	tell_news(door);
 	for (size_t i = 0; i < CONTROL_DOOR_PEERS; i++) {
 		struct control_peer *peer = &door->peers[i];
 
@@ -569,4 +586,5 @@ control_door_free(struct control_door *door)
 	free(door->ended);
 	str_free(&door->packet);
 	str_free(&door->lines);
+	str_free(&door->news);
 }

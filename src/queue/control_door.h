@@ -37,7 +37,8 @@ struct control_door {
 	uint64_t clock; /* packets, for seen */
 	char *buffer;
 	struct str packet, lines; /* scratch */
-	uint64_t *ended;          /* messages with orders, until the commit */
+	struct str news; /* a notice of what was committed, not yet sent */
+	uint64_t *ended; /* messages with orders, until the commit */
 	size_t ended_count, ended_room;
 	bool failed; /* the process must end: a file could not be read, or
 			nobody knows what the disk holds */
@@ -50,8 +51,10 @@ void control_door_poll(const struct control_door *door, struct pollfd *items);
 void control_door_serve(struct control_door *door, const struct pollfd *items);
 /* True if somebody waits for a commit. */
 bool control_door_is_urgent(const struct control_door *door);
-/* A message was committed. */
-void control_door_announce(struct control_door *door, uint64_t id);
+/* A message was committed: told, with others, by control_door_committed. env:
+   its envelope, or empty. */
+void control_door_announce(
+    struct control_door *door, uint64_t id, struct span env);
 /* All that was requested is durable and applied. */
 void control_door_committed(struct control_door *door, int64_t now_ms);
 /* Answers a subscription once no removed message can be seen any more. */

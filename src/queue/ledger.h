@@ -39,7 +39,7 @@ struct ledger {
 	uint64_t *retiring; /* retired by this batch: see cleaners_remove */
 	size_t retiring_count, retiring_size;
 	uint64_t message_count; /* accepted since the start */
-	struct str head, env;   /* scratch */
+	struct str head, env;   /* scratch; see ledger_accept */
 };
 
 /* The journal inside is the caller's to set up. */
@@ -51,8 +51,9 @@ void ledger_free(struct ledger *ledger);
 bool ledger_is_full(const struct ledger *ledger, const struct letter *letter);
 /*
  * Gives a letter its id, its files and its record; if it is large it was synced
- * before. Returns 0 and *id, or an exit code of qmail-queue: then nothing is
- * left of it, and the ledger is as it was.
+ * before. Returns 0 and *id, and the envelope is in env until the next, if it
+ * is not a large one; or an exit code of qmail-queue: then nothing is left of
+ * it, and the ledger is as it was.
  */
 MUST_USE int ledger_accept(
     struct ledger *ledger, struct letter *letter, uint64_t *id);

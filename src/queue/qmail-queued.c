@@ -160,10 +160,10 @@ commit_all(int64_t now_ms)
 }
 
 static void
-announce(void *owner, uint64_t id)
+announce(void *owner, uint64_t id, struct span env)
 {
 	(void)owner;
-	control_door_announce(&queue.control, id);
+	control_door_announce(&queue.control, id, env);
 }
 
 /* ---- the loop ----------------------------------------------------------- */

@@ -37,6 +37,7 @@ struct submit_client {
 	enum client_phase phase;
 	struct submission submission;
 	uint64_t id;
+	struct str env; /* once it has an id; empty: not to be told */
 	int64_t start_ms, heard_ms;
 	struct submit_client *next; /* in ready or batch */
 };
@@ -88,6 +89,7 @@ free_client(struct submit_door *door, struct submit_client *client)
 {
 	fd_close(client->fd);
 	submission_free(&client->submission, &door->rules);
+	str_free(&client->env);
 	free(client);
 }
 
@@ -258,6 +260,7 @@ accept_one(struct submit_door *door, int64_t now_ms)
 		return 1;
 	}
 	client->fd = fd;
+	client->env = (struct str)STR_INIT;
 	client->start_ms = client->heard_ms = now_ms;
 	submission_init(&client->submission, uid);
 	door->clients[door->count++] = client;
@@ -367,6 +370,14 @@ submit_door_has_batch(const struct submit_door *door)
 	return door->batch != NULL;
 }
 
+/* Without memory for it the file will be read. */
+static void
+keep_env(struct submit_client *client, struct span env)
+{
+	if (env.len <= SUBMIT_DOOR_ENV_MAX)
+		(void)!str_try_append(&client->env, env.s, env.len);
+}
+
 void
 submit_door_fill(struct submit_door *door)
 {
@@ -389,6 +400,7 @@ submit_door_fill(struct submit_door *door)
 			answer(client, 'E', (uint64_t)code);
 			continue;
 		}
+		keep_env(client, str_span(&door->ledger->env));
 		client->phase = CLIENT_BATCH;
 		enqueue(&door->batch_end, client);
 	}
@@ -403,7 +415,8 @@ submit_door_committed(struct submit_door *door)
 	door->batch_end = &door->batch;
 	for (; client != NULL; client = client->next) {
 		answer(client, 'K', client->id);
-		door->committed(door->owner, client->id);
+		door->committed(
+		    door->owner, client->id, str_span(&client->env));
 	}
 	release_waiting(door);
 	sweep(door);

@@ -21,6 +21,7 @@ enum {
 	SUBMIT_DOOR_TOTAL_S = 86400, /* for one message */
 	SUBMIT_DOOR_CODE_BUSY = 51,
 	SUBMIT_DOOR_CODE_FAILED = 53,
+	SUBMIT_DOOR_ENV_MAX = 1000, /* bytes of an envelope that is told */
 };
 
 struct submit_client;
@@ -37,8 +38,9 @@ struct submit_door {
 	int64_t checked_ms;      /* space and deadlines, once a second */
 	uint64_t unchecked;      /* bytes taken in since the space was */
 	char *buffer;            /* for reading */
-	/* a message is committed: it may be told to others */
-	void (*committed)(void *owner, uint64_t id);
+	/* A message is committed: it may be told to others. env: its envelope,
+	   or empty if that is large. */
+	void (*committed)(void *owner, uint64_t id, struct span env);
 	void *owner;
 };
 

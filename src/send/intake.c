@@ -21,7 +21,7 @@ take_notice(struct state *state, enum queue_link_event event, uint64_t number)
 	case QUEUE_LINK_NEW:
 		queue_coverage_see(&state->coverage, number);
 		if (!state->exiting)
-			life_begin(state, number, false);
+			life_begin(state, number, false, state->link.list);
 		break;
 	case QUEUE_LINK_BARRIER:
 		if (!state->exiting)
@@ -54,7 +54,7 @@ intake_read_notices(struct state *state)
 {
 	uint64_t number = 0;
 
-	for (int i = 0; i < INTAKE_NOTICES; i++) {
+	for (int i = 0; i < INTAKE_NOTICES || state->link.news.len > 0; i++) {
 		enum queue_link_event event =
 		    queue_link_next(&state->link, state->now_ms, &number);
 
@@ -83,7 +83,7 @@ intake_scan(struct state *state)
 			    split);
 		if (found != 1)
 			break;
-		life_begin(state, id, silent);
+		life_begin(state, id, silent, (struct span){"", 0});
 	}
 	if (!queue_scan_is_wanted(&state->scan) && state->subscribed_once)
 		state->flush_found = false;

@@ -47,6 +47,18 @@ complain(
 	return true;
 }
 
+static int
+decode(struct state *state, struct message *message,
+    struct queue_envelope *envelope, bool *retry)
+{
+	if (queue_envelope_decode(str_span(&state->env), envelope) == -1) {
+		*retry = complain(state, message, "read env", EBADMSG);
+		return -1;
+	}
+	message->missing = false;
+	return 0;
+}
+
 int
 life_read(struct state *state, struct message *message,
     struct queue_envelope *envelope, bool *retry)
@@ -63,11 +75,8 @@ life_read(struct state *state, struct message *message,
 		*retry = complain(state, message, "open env", errno);
 		return -1;
 	}
-	if (queue_envelope_decode(str_span(&state->env), envelope) == -1) {
-		*retry = complain(state, message, "read env", EBADMSG);
+	if (decode(state, message, envelope, retry) == -1)
 		return -1;
-	}
-	message->missing = false;
 	/* a single recipient has a done file only if it failed, and then we
 	   know it, unless the message was there before us */
 	if (envelope->recipient_count == 1 && !message->silent)
@@ -163,14 +172,27 @@ start(struct state *state, struct message *message,
 	life_settle(state, message);
 }
 
-/* Reads a message for the first time. */
+/* As life_read, of a message that nothing has happened to yet. */
+static int
+take_env(struct state *state, struct message *message, struct span env,
+    struct queue_envelope *envelope, bool *retry)
+{
+	str_copy(&state->env, env);
+	str_clear(&state->done);
+	return decode(state, message, envelope, retry);
+}
+
+/* Gets to know a message, by its files if env is empty. */
 static void
-prepare(struct state *state, struct message *message)
+prepare(struct state *state, struct message *message, struct span env)
 {
 	struct queue_envelope envelope;
 	bool retry;
+	int result = env.len > 0
+	    ? take_env(state, message, env, &envelope, &retry)
+	    : life_read(state, message, &envelope, &retry);
 
-	if (life_read(state, message, &envelope, &retry) == -1) {
+	if (result == -1) {
 		if (retry)
 			schedule_set_due(&state->schedule, message,
 			    SCHEDULE_ERRAND, state->now_s + SCHEDULE_TROUBLE_S);
@@ -183,7 +205,7 @@ prepare(struct state *state, struct message *message)
 }
 
 void
-life_begin(struct state *state, uint64_t id, bool silent)
+life_begin(struct state *state, uint64_t id, bool silent, struct span env)
 {
 	struct message *message;
 
@@ -202,7 +224,7 @@ life_begin(struct state *state, uint64_t id, bool silent)
 	message->silent = silent;
 	if (!silent)
 		message_log_new(&state->log, id);
-	prepare(state, message);
+	prepare(state, message, env);
 }
 
 /* ---- the end ------------------------------------------------------------ */
@@ -308,7 +330,7 @@ life_run_errands(struct state *state)
 		if (message->unread &&
 		    orders_fate_of(&state->orders, message->id) !=
 			ORDERS_REMOVE)
-			prepare(state, message);
+			prepare(state, message, (struct span){"", 0});
 		else if (!message->bouncing)
 			obey_go_on(state, message);
 		else if (!obey_end(state, message))

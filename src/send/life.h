@@ -15,8 +15,9 @@
 #include "mail/queue_file.h"
 #include "send/state.h"
 
-/* A message is in the queue; silent: it may have been logged before. */
-void life_begin(struct state *state, uint64_t id, bool silent);
+/* A message is in the queue; silent: it may have been logged before. env: its
+   envelope, if it is quite new and that is known; or empty. */
+void life_begin(struct state *state, uint64_t id, bool silent, struct span env);
 /*
  * Reads its envelope, and its done file if it can have one, into state->env
  * and state->done. 0, or -1: then it has been said, and the message may be

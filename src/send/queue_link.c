@@ -154,6 +154,7 @@ lose(struct queue_link *link, int64_t now_ms)
 	link->fd = -1;
 	link->subscribed = false;
 	link->full = false;
+	link->news = (struct span){"", 0};
 	/* everything from here on will be sent again */
 	link->sent = link->acked;
 	link->sent_count = link->acked_count;
@@ -240,6 +241,16 @@ queue_link_flush(struct queue_link *link, int64_t now_ms)
 	}
 }
 
+/* The next message of a notice of several. */
+static enum queue_link_event
+take_news(struct queue_link *link, uint64_t *number)
+{
+	return netstring_take_u64(&link->news, number) == -1 ||
+		netstring_take(&link->news, &link->list) == -1
+	    ? QUEUE_LINK_LOST
+	    : QUEUE_LINK_NEW;
+}
+
 /* What a packet says; QUEUE_LINK_LOST if it makes no sense here. */
 static enum queue_link_event
 understand(struct queue_link *link, struct span packet, uint64_t *number)
@@ -259,8 +270,13 @@ understand(struct queue_link *link, struct span packet, uint64_t *number)
 	case 'T':
 		return link->subscribed ? QUEUE_LINK_TRY_NOW : QUEUE_LINK_LOST;
 	}
-	if (netstring_take_u64(&packet, number) == -1 || packet.len != 0 ||
-	    link->subscribed == (kind.s[0] == 'H'))
+	if (link->subscribed == (kind.s[0] == 'H'))
+		return QUEUE_LINK_LOST;
+	if (kind.s[0] == 'N') {
+		link->news = packet;
+		return take_news(link, number);
+	}
+	if (netstring_take_u64(&packet, number) == -1 || packet.len != 0)
 		return QUEUE_LINK_LOST;
 	switch (kind.s[0]) {
 	case 'H':
@@ -268,8 +284,6 @@ understand(struct queue_link *link, struct span packet, uint64_t *number)
 		link->told_lost = false;
 		link->backoff_ms = QUEUE_LINK_BACKOFF_MS;
 		return QUEUE_LINK_UP;
-	case 'N':
-		return QUEUE_LINK_NEW;
 	case 'L':
 		return QUEUE_LINK_RESCAN;
 	case 'B':
@@ -291,6 +305,15 @@ tell_lost(struct queue_link *link)
 	return QUEUE_LINK_LOST;
 }
 
+/* What the caller is told. */
+static enum queue_link_event
+tell(struct queue_link *link, enum queue_link_event event, int64_t now_ms)
+{
+	if (event == QUEUE_LINK_LOST || event == QUEUE_LINK_REFUSED)
+		lose(link, now_ms);
+	return event == QUEUE_LINK_LOST ? tell_lost(link) : event;
+}
+
 enum queue_link_event
 queue_link_next(struct queue_link *link, int64_t now_ms, uint64_t *number)
 {
@@ -302,7 +325,9 @@ queue_link_next(struct queue_link *link, int64_t now_ms, uint64_t *number)
 			return QUEUE_LINK_NONE;
 		return start(link, now_ms) ? QUEUE_LINK_NONE : tell_lost(link);
 	}
-	for (;;) {
+	if (link->news.len > 0)
+		return tell(link, take_news(link, number), now_ms);
+	do {
 		ssize_t got = fd_receive_packet(
 		    link->fd, link->buffer, FD_PACKET_MAX, &passed);
 
@@ -317,12 +342,8 @@ queue_link_next(struct queue_link *link, int64_t now_ms, uint64_t *number)
 			event = understand(link,
 			    (struct span){link->buffer, (size_t)got}, number);
 		}
-		if (event == QUEUE_LINK_NONE)
-			continue; /* an acknowledgement */
-		if (event == QUEUE_LINK_LOST || event == QUEUE_LINK_REFUSED)
-			lose(link, now_ms);
-		return event == QUEUE_LINK_LOST ? tell_lost(link) : event;
-	}
+	} while (event == QUEUE_LINK_NONE); /* an acknowledgement */
+	return tell(link, event, now_ms);
 }
 
 void

@@ -29,9 +29,10 @@ enum queue_link_event {
 	QUEUE_LINK_NONE,
 	QUEUE_LINK_UP,      /* subscribed; number: the limit of a scan */
 	QUEUE_LINK_RESCAN,  /* notices were dropped; number: the limit */
-	QUEUE_LINK_NEW,     /* number: the id of a new message */
+	QUEUE_LINK_NEW,     /* number: the id of a new message; list: its
+			       envelope, or empty: it must be read */
 	QUEUE_LINK_BARRIER, /* number: the id that was asked about */
-	QUEUE_LINK_ORDERS,  /* list: orders that were given; before
+	QUEUE_LINK_ORDERS,  /* list: netstrings, orders that were given; before
 			       QUEUE_LINK_UP: some of those that stand */
 	QUEUE_LINK_UNDO,    /* list: orders that were taken back */
 	QUEUE_LINK_TRY_NOW, /* list: ids to be tried at once; empty: all */
@@ -46,7 +47,8 @@ struct queue_link {
 	bool subscribed, told_lost, full;
 	unsigned connections; /* made since the start */
 	char *buffer;         /* of FD_PACKET_MAX bytes */
-	struct span list;     /* netstrings, in buffer: until the next call */
+	struct span list;     /* in buffer: until the next call */
+	struct span news;     /* the same: what was not yet returned of it */
 	int64_t retry_ms, deadline_ms; /* by clock_mono_ms */
 	int64_t backoff_ms;
 	struct str requests; /* u32 length and packet, each */
@@ -59,8 +61,8 @@ struct queue_link {
 void queue_link_init(struct queue_link *link, const char *path);
 void queue_link_free(struct queue_link *link);
 
-/* Reads one packet, or connects if it is time. QUEUE_LINK_NONE: nothing more
-   for now. */
+/* Reads one packet, or the next message of a notice of several, or connects if
+   it is time. QUEUE_LINK_NONE: nothing more for now. */
 enum queue_link_event queue_link_next(
     struct queue_link *link, int64_t now_ms, uint64_t *number);
 /* Ends the connection, and makes another: what it said could not be kept. */

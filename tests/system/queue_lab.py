@@ -142,7 +142,7 @@ class Control:
             if fields[0] == b"A":
                 self.acknowledged = int(fields[1])
             if fields[0] == b"N":
-                self.news.append(int(fields[1]))
+                self.news += [int(field) for field in fields[1::2]]
             if fields[0] == letter:
                 return int(fields[1])
 

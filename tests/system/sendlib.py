@@ -261,7 +261,8 @@ class Sender:
         """A message in the queue, and the notice of it."""
         ident = self.put(*args, **more)
         lib.wait_until(lambda: self.queued.peer, what="the subscription")
-        self.queued.notice("N", ident)
+        env = self.queued.path("env", ident).read_bytes()
+        self.queued.notice("N", ident, env if len(env) <= 1000 else b"")
         return ident
 
     def requests(self, ident):

@@ -8,7 +8,7 @@ import pytest
 
 from lib import wait_until
 from queue_lab import (Control, Message, connect, epochs, failures, ids, netstring, path_of,
-                       states, submit)
+                       states, submission, submit)
 
 
 def test_subscription_tells_the_limit_and_news_follow(home):
@@ -18,6 +18,35 @@ def test_subscription_tells_the_limit_and_news_follow(home):
     assert control.limit == old + 1
     new = submit(home, b"after\n")
     assert control.until(b"N") == new
+
+
+def test_news_bring_the_envelope_unless_it_is_large(home):
+    home.start_queued()
+    control = Control(home)
+    small = submit(home, b"x\n", recipients=[b"a@b.example"])
+    assert control.receive() == [b"N", b"%d" % small, path_of(home, "env", small).read_bytes()]
+    large = submit(home, b"x\n", recipients=[b"%0100d@b.example" % i for i in range(10)])
+    assert control.receive() == [b"N", b"%d" % large, b""]
+
+
+def test_news_of_one_commit_come_together(home):
+    home.start_queued()
+    control = Control(home)
+    os.kill(home.daemons["queued"].pid, signal.SIGSTOP)
+    try:
+        clients = [connect(home) for _ in range(20)]
+        for client in clients:
+            client.sendall(submission(b"x\n"))
+    finally:
+        os.kill(home.daemons["queued"].pid, signal.SIGCONT)
+    found, packets = [], 0
+    while len(found) < len(clients):
+        fields = control.receive()
+        assert fields[0] == b"N"
+        found += fields[1::2]
+        packets += 1
+    assert sorted(found, key=int) == found and len(set(found)) == len(found)
+    assert packets < len(clients)
 
 
 def test_a_second_subscriber_is_refused_until_the_first_is_gone(home):
@@ -188,7 +217,7 @@ def test_a_slow_reader_is_told_to_look_again(home):
         fields = control.receive()
         assert fields, "the connection ended"
         if fields[0] == b"N":
-            seen.add(int(fields[1]))
+            seen |= {int(field) for field in fields[1::2]}
         elif fields[0] == b"L":
             limit = int(fields[1])
     submit(home, b"last\n")

@@ -344,7 +344,7 @@ def test_mangled_results_end_nothing(sender):
 def test_unreadable_message_is_a_warning(sender):
     ident = sender.put(["a@h.example"])
     sender.queued.path("mess", ident).unlink()
-    sender.queued.notice("N", ident)
+    sender.queued.notice("N", ident, b"")
     assert sender.wait_log("warning: ") == (
         f"warning: unable to open mess/{ident}/{ident}: No such file or directory; "
         "will try again later")
@@ -356,7 +356,7 @@ def test_damaged_envelope_is_a_warning(sender):
     ident = sender.put(["a@h.example"])
     path = sender.queued.path("env", ident)
     path.write_bytes(path.read_bytes().replace(b"a@h", b"b@h"))
-    sender.queued.notice("N", ident)
+    sender.queued.notice("N", ident, b"")
     assert re.fullmatch(
         rf"warning: unable to read env/{ident}/{ident}: [A-Z][\w ]+; will try again later",
         sender.wait_log("warning: "))

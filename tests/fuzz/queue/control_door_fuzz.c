@@ -136,8 +136,9 @@ accept_message(void)
 	uint64_t id = world.ledger.next_id++;
 
 	add_message(id);
+	control_door_announce(
+	    &world.door, id, id % 2 ? SPAN_LITERAL("env") : SPAN_LITERAL(""));
 	commit();
-	control_door_announce(&world.door, id);
 }
 
 static void

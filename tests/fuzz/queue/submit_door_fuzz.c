@@ -45,9 +45,10 @@ fsync(int fd)
 /* ---- the queue ---------------------------------------------------------- */
 
 static void
-note_committed(void *owner, uint64_t id)
+note_committed(void *owner, uint64_t id, struct span env)
 {
 	(void)owner;
+	require(env.len <= SUBMIT_DOOR_ENV_MAX);
 	require(id > world.last_committed && id < IDS_MAX);
 	world.last_committed = id;
 	world.committed[id] = true;

@@ -30,7 +30,7 @@ puts_trouble_off_for_123_seconds(void **state)
 	message_log_init(&all.log, -1);
 
 	/* an envelope that cannot be read */
-	life_begin(&all, 7, false);
+	life_begin(&all, 7, false, (struct span){"", 0});
 	message = schedule_find(&all.schedule, 7);
 	assert_non_null(message);
 	assert_int_equal(
@@ -61,7 +61,7 @@ says_that_memory_ran_out(void **state)
 	all.now_s = NOW_S;
 	message_log_init(&all.log, -1);
 	all.schedule.chunk_count = SIZE_MAX / 16; /* one more is too much */
-	life_begin(&all, 7, false);
+	life_begin(&all, 7, false, (struct span){"", 0});
 	assert_string_equal(
 	    all.log.lines.s, "alert: out of memory, sleeping...\n");
 	assert_null(schedule_find(&all.schedule, 7));

@@ -133,7 +133,8 @@ static void
 believes_no_count_of_what_was_not_sent(void **state)
 {
 	static const char *const bad[] = {"1:A,1:2,", "1:A,", "1:A,1:x,",
-	    "1:H,1:9,", "1:N,1:1,1:1,", "1:Q,1:1,", "2:NN,1:1,", "x", "0:,"};
+	    "1:H,1:9,", "1:N,", "1:N,1:x,", "1:N,1:1,", "1:N,1:1", "1:Q,1:1,",
+	    "2:NN,1:1,", "x", "0:,"};
 	struct fixture f;
 	uint64_t number;
 	int64_t now_ms = 1000;
@@ -150,6 +151,37 @@ believes_no_count_of_what_was_not_sent(void **state)
 		assert_false(queue_link_is_idle(&f.link));
 		now_ms += 10000;
 	}
+	close_all(&f);
+}
+
+static void
+tells_each_message_of_a_notice(void **state)
+{
+	struct fixture f;
+	uint64_t number;
+
+	(void)state;
+	open_all(&f);
+	subscribe(&f, 1000);
+	say(&f, "1:N,1:3,3:env,2:40,0:,");
+	say(&f, "1:N,2:41,0:,1:x,0:,");
+	for (uint64_t i = 0; i < 3; i++) {
+		assert_int_equal(
+		    queue_link_next(&f.link, 1000, &number), QUEUE_LINK_NEW);
+		assert_int_equal(number, i == 0 ? 3 : 39 + i);
+		assert_true(span_is(f.link.list, i == 0 ? "env" : ""));
+	}
+	assert_int_equal(
+	    queue_link_next(&f.link, 1000, &number), QUEUE_LINK_LOST);
+	/* what is left belongs to a connection that is over */
+	subscribe(&f, 9000);
+	say(&f, "1:N,2:45,0:,2:46,0:,");
+	assert_int_equal(
+	    queue_link_next(&f.link, 9000, &number), QUEUE_LINK_NEW);
+	queue_link_restart(&f.link, 9000);
+	subscribe(&f, 20000);
+	assert_int_equal(
+	    queue_link_next(&f.link, 20000, &number), QUEUE_LINK_NONE);
 	close_all(&f);
 }
 
@@ -213,6 +245,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(repeats_what_is_not_durable),
 	    cmocka_unit_test(believes_no_count_of_what_was_not_sent),
+	    cmocka_unit_test(tells_each_message_of_a_notice),
 	    cmocka_unit_test(forgets_what_is_durable),
 	    cmocka_unit_test(keeps_ids_in_line),
 	};
