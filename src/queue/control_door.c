@@ -432,21 +432,25 @@ read_peer(struct control_door *door, struct control_peer *peer)
 	struct control_request request;
 	int passed;
 
-	for (int i = 0; i < REQUESTS_PER_TURN && has_room(door, peer); i++) {
+	for (int i = 0; i < REQUESTS_PER_TURN && has_room(door, peer);) {
+		struct span packet;
 		ssize_t got = fd_receive_packet(
 		    peer->fd, door->buffer, FD_PACKET_MAX, &passed);
 
 		fd_close(passed); /* none is expected */
 		if (got == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return;
-		if (got <= 0 ||
-		    control_request_decode(
-			(struct span){door->buffer, (size_t)got}, &request) ==
-			-1) {
-			control_peer_drop(peer);
-			return;
-		}
-		serve_request(door, peer, &request);
+		packet =
+		    (struct span){door->buffer, got == -1 ? 0 : (size_t)got};
+		do {
+			if (control_request_decode(packet, &request) == -1) {
+				control_peer_drop(peer);
+				return;
+			}
+			serve_request(door, peer, &request);
+			packet = request.rest;
+			i++;
+		} while (packet.len > 0 && peer->fd != -1);
 		/* one a turn, so that nobody waits for many */
 		if (peer->state == PEER_ADMIN)
 			return;

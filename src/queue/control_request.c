@@ -1,5 +1,7 @@
 #include "queue/control_request.h"
 
+#include <stdbool.h>
+
 #include "mail/netstring.h"
 
 enum fields {
@@ -38,7 +40,14 @@ take_fields(
 	if (fields >= FIELDS_TEXT &&
 	    netstring_take(packet, &request->text) == -1)
 		return -1;
-	return packet->len == 0 ? 0 : -1;
+	return 0;
+}
+
+static bool
+may_share(enum control_kind kind)
+{
+	return kind == CONTROL_DONE || kind == CONTROL_FAILED ||
+	    kind == CONTROL_RETIRE;
 }
 
 int
@@ -59,16 +68,24 @@ control_request_decode(struct span packet, struct control_request *request)
 	    {'Q', CONTROL_LIST, FIELDS_NONE},
 	    {'T', CONTROL_TRY_NOW, FIELDS_LIST},
 	};
+	size_t size = packet.len;
 	struct span letter;
 
-	*request = (struct control_request){.text = {"", 0}, .list = {"", 0}};
+	*request = (struct control_request){
+	    .text = {"", 0}, .list = {"", 0}, .rest = {"", 0}};
 	if (netstring_take(&packet, &letter) == -1 || letter.len != 1)
 		return -1;
 	for (size_t i = 0; i < COUNT(table); i++) {
 		if (table[i].letter != letter.s[0])
 			continue;
 		request->kind = table[i].kind;
-		return take_fields(&packet, table[i].fields, request);
+		if (take_fields(&packet, table[i].fields, request) == -1)
+			return -1;
+		request->rest = packet;
+		return packet.len == 0 ||
+			(may_share(request->kind) && size <= CONTROL_SHARED_MAX)
+		    ? 0
+		    : -1;
 	}
 	return -1;
 }

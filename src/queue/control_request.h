@@ -1,7 +1,9 @@
 /*
  * control_request - what qmail-send and administrators ask on control.sock
  *
- * One packet each, netstring fields; see doc/ARCHITECTURE.md. Pure.
+ * Netstring fields; see doc/ARCHITECTURE.md. One packet each, but done, failed
+ * and retire may have others behind them in a packet of CONTROL_SHARED_MAX
+ * bytes at most: as many as there is always room for. Pure.
  */
 #ifndef QUEUE_CONTROL_REQUEST_H
 #define QUEUE_CONTROL_REQUEST_H
@@ -10,6 +12,10 @@
 
 #include "base/attr.h"
 #include "base/span.h"
+
+enum {
+	CONTROL_SHARED_MAX = 1024,
+};
 
 enum control_kind {
 	CONTROL_SUBSCRIBE,
@@ -28,9 +34,10 @@ struct control_request {
 	uint64_t id, index;
 	struct span text; /* borrowed from the packet */
 	struct span list; /* netstrings, all of them whole; borrowed too */
+	struct span rest; /* of the packet: the next request; borrowed too */
 };
 
-/* 0, or -1 if the packet is no request. */
+/* The first request of a packet. 0, or -1 if it begins with none. */
 MUST_USE int control_request_decode(
     struct span packet, struct control_request *request);
 

@@ -213,15 +213,44 @@ start(struct queue_link *link, int64_t now_ms)
 	return true;
 }
 
+/* What is sent next: as many requests as fit into room, or one that does not;
+   nothing may follow a barrier. Moves *end behind them and counts them. */
+static struct span
+gather(const struct queue_link *link, char room[QUEUE_LINK_SHARED_MAX],
+    size_t *end, uint32_t *count)
+{
+	struct span packet = {room, 0};
+	bool is_over = false;
+
+	while (!is_over && *end < link->requests.len) {
+		const char *one = link->requests.s + *end + HEAD;
+		size_t next = *end, size;
+		bool counts = skip_packet(link, &next);
+
+		size = next - *end - HEAD;
+		if (packet.len > 0 && packet.len + size > QUEUE_LINK_SHARED_MAX)
+			break;
+		if (size > QUEUE_LINK_SHARED_MAX)
+			packet.s = one;
+		else
+			memcpy(room + packet.len, one, size);
+		packet.len += size;
+		*count += counts;
+		*end = next;
+		is_over = !counts || size > QUEUE_LINK_SHARED_MAX;
+	}
+	return packet;
+}
+
 void
 queue_link_flush(struct queue_link *link, int64_t now_ms)
 {
 	link->full = false;
 	while (link->subscribed && link->sent < link->requests.len) {
+		char room[QUEUE_LINK_SHARED_MAX];
 		size_t end = link->sent;
-		bool counts = skip_packet(link, &end);
-		struct span packet = {link->requests.s + link->sent + HEAD,
-		    end - link->sent - HEAD};
+		uint32_t count = 0;
+		struct span packet = gather(link, room, &end, &count);
 
 		if (fd_send_packet(link->fd, packet, -1) == -1) {
 			if (errno == EAGAIN || errno == EWOULDBLOCK ||
@@ -236,8 +265,7 @@ queue_link_flush(struct queue_link *link, int64_t now_ms)
 			return;
 		}
 		link->sent = end;
-		if (counts)
-			link->sent_count++;
+		link->sent_count += count;
 	}
 }
 

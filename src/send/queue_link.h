@@ -23,6 +23,7 @@ enum {
 	QUEUE_LINK_ANSWER_MS = 60 * 1000,         /* for the answer to S */
 	QUEUE_LINK_BACKOFF_MS = 100, /* the first pause; then doubled */
 	QUEUE_LINK_BACKOFF_MAX_MS = 5000,
+	QUEUE_LINK_SHARED_MAX = 1024, /* bytes of requests in one packet */
 };
 
 enum queue_link_event {

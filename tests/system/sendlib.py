@@ -56,6 +56,14 @@ def take(packet):
     return found
 
 
+def one_by_one(fields):
+    """The requests in a packet: some may share one."""
+    while fields:
+        size = {b"R": 2, b"B": 2, b"D": 3, b"F": 4}[fields[0]]
+        yield fields[:size]
+        fields = fields[size:]
+
+
 class FakeQueued(threading.Thread):
     """The other end of run/control.sock: keeps the queue's files as the
     requests say, and writes down every request."""
@@ -134,15 +142,16 @@ class FakeQueued(threading.Thread):
                     peer.send(pack("H", self.limit))
                     self.peer = peer  # a notice before it would be nonsense
                     continue
-                self.requests.append(fields)
-                if not self.answer:
-                    continue
-                if fields[0] == b"B":
-                    peer.send(pack("B", fields[1]))
-                    continue
-                self.apply(fields)
-                count += 1
-                peer.send(pack("A", count))
+                for request in one_by_one(fields):
+                    self.requests.append(request)
+                    if not self.answer:
+                        continue
+                    if request[0] == b"B":
+                        peer.send(pack("B", request[1]))
+                        continue
+                    self.apply(request)
+                    count += 1
+                    peer.send(pack("A", count))
 
     def run(self):
         while not self.stopping:

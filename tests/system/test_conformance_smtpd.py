@@ -219,8 +219,8 @@ def test_literal_without_localiphost_and_me(smtpd, home):
 
 
 def test_unreadable_localiphost(smtpd, home):
-    one = smtpd()
     (home.home / "control/localiphost").mkdir()
+    one = smtpd()
     assert one.ask("MAIL FROM:<s@[127.0.0.1]>") == (
         "421 unable to read controls (#4.3.0)")
     assert one.end() == 1

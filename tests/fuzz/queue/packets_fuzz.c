@@ -18,7 +18,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (control_request_decode(packet, &request) == 0) {
 		struct span one;
 
-		if (request.text.len > size || request.list.len > size)
+		if (request.text.len > size || request.list.len > size ||
+		    request.rest.len >= size)
 			abort();
 		while (request.list.len > 0) {
 			if (netstring_take(&request.list, &one) == -1)

@@ -39,20 +39,30 @@ static void
 hear(void)
 {
 	static char buf[FD_PACKET_MAX];
-	struct span packet, kind;
-	uint64_t id;
+	struct span packet;
 	int passed;
 	ssize_t got;
 
 	while (peer != -1 &&
 	    (got = fd_receive_packet(peer, buf, sizeof(buf), &passed)) > 0) {
 		packet = (struct span){buf, (size_t)got};
-		require(netstring_take(&packet, &kind) == 0 && kind.len == 1);
-		require(netstring_take_u64(&packet, &id) == 0);
-		if (kind.s[0] == 'B')
-			continue;
-		heard++;
-		require((uint32_t)id == queue.base_count + heard);
+		while (packet.len > 0) {
+			struct span kind, field;
+			uint64_t id;
+
+			require(netstring_take(&packet, &kind) == 0);
+			require(netstring_take_u64(&packet, &id) == 0);
+			if (span_is(kind, "D") || span_is(kind, "F"))
+				require(netstring_take(&packet, &field) == 0);
+			if (span_is(kind, "F"))
+				require(netstring_take(&packet, &field) == 0);
+			if (span_is(kind, "B")) {
+				require(packet.len == 0);
+				continue;
+			}
+			heard++;
+			require((uint32_t)id == queue.base_count + heard);
+		}
 	}
 }
 

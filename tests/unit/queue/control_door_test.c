@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "queue/control_door.h"
+#include "send/queue_link.h"
 
 static void
 requests_are_understood(void **state)
@@ -36,6 +37,41 @@ requests_are_understood(void **state)
 	    control_request_decode(SPAN_LITERAL("1:Q,1:1,"), &r), -1);
 	assert_int_equal(control_request_decode(SPAN_LITERAL("1:Q,"), &r), 0);
 	assert_int_equal(r.kind, CONTROL_LIST);
+}
+
+/* Of those that may share a packet each leaves what is behind it. */
+static void
+requests_share_a_packet(void **state)
+{
+	static const char *const alone[] = {
+	    "1:B,1:1,1:R,1:7,", "1:S,1:R,1:7,", "1:Q,1:R,1:7,"};
+	struct str packet = STR_INIT;
+	struct control_request r;
+
+	(void)state;
+	assert_int_equal(
+	    control_request_decode(
+		SPAN_LITERAL("1:D,1:7,1:0,1:F,1:7,1:1,2:no,1:R,1:7,1:B,1:8,"),
+		&r),
+	    0);
+	assert_true(r.kind == CONTROL_DONE && r.id == 7);
+	assert_int_equal(control_request_decode(r.rest, &r), 0);
+	assert_true(r.kind == CONTROL_FAILED && span_is(r.text, "no"));
+	assert_int_equal(control_request_decode(r.rest, &r), 0);
+	assert_true(r.kind == CONTROL_RETIRE && r.id == 7);
+	assert_int_equal(control_request_decode(r.rest, &r), 0);
+	assert_true(r.kind == CONTROL_BARRIER && r.rest.len == 0);
+	for (size_t i = 0; i < COUNT(alone); i++)
+		assert_int_equal(
+		    control_request_decode(span_of(alone[i]), &r), -1);
+	while (packet.len + 8 <= CONTROL_SHARED_MAX)
+		str_append_cstr(&packet, "1:R,1:7,");
+	assert_int_equal(control_request_decode(str_span(&packet), &r), 0);
+	str_append_cstr(&packet, "1:R,1:7,");
+	assert_int_equal(control_request_decode(str_span(&packet), &r), -1);
+	/* the two sides agree */
+	assert_int_equal(CONTROL_SHARED_MAX, QUEUE_LINK_SHARED_MAX);
+	str_free(&packet);
 }
 
 static void
@@ -73,6 +109,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(requests_are_understood),
+	    cmocka_unit_test(requests_share_a_packet),
 	    cmocka_unit_test(lists_are_whole),
 	};
 

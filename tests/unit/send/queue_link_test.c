@@ -101,9 +101,7 @@ repeats_what_is_not_durable(void **state)
 	queue_link_barrier(&f.link, 5);
 	(void)queue_link_retire(&f.link, 6);
 	queue_link_flush(&f.link, 1000);
-	expect(&f, "1:D,1:5,1:0,");
-	expect(&f, "1:F,1:5,1:1,3:no\n,");
-	expect(&f, "1:B,1:5,");
+	expect(&f, "1:D,1:5,1:0,1:F,1:5,1:1,3:no\n,1:B,1:5,");
 	expect(&f, "1:R,1:6,");
 	say(&f, "1:A,1:1,");
 	assert_int_equal(
@@ -119,13 +117,64 @@ repeats_what_is_not_durable(void **state)
 	    queue_link_next(&f.link, 1000, &number), QUEUE_LINK_NONE);
 	subscribe(&f, 9000);
 	queue_link_flush(&f.link, 9000);
-	expect(&f, "1:F,1:5,1:1,3:no\n,");
-	expect(&f, "1:B,1:5,");
+	expect(&f, "1:F,1:5,1:1,3:no\n,1:B,1:5,");
 	expect(&f, "1:R,1:6,");
 	say(&f, "1:A,1:2,");
 	assert_int_equal(
 	    queue_link_next(&f.link, 9000, &number), QUEUE_LINK_NONE);
 	assert_true(queue_link_is_idle(&f.link));
+	close_all(&f);
+}
+
+/* What is long goes alone, the rest as many as there are bytes for. */
+static void
+sends_many_requests_in_a_packet(void **state)
+{
+	char text[QUEUE_LINK_SHARED_MAX];
+	struct fixture f;
+	size_t packets = 0, requests = 0;
+	bool seen_long = false;
+	int passed;
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	open_all(&f);
+	subscribe(&f, 1000);
+	for (uint64_t id = 10; id < 210; id++) {
+		(void)queue_link_retire(&f.link, id);
+		if (id == 100)
+			(void)queue_link_failed(
+			    &f.link, id, 0, (struct span){text, sizeof(text)});
+	}
+	queue_link_flush(&f.link, 1000);
+	while (requests < 201) {
+		char buf[4 * QUEUE_LINK_SHARED_MAX];
+		ssize_t got =
+		    fd_receive_packet(f.peer, buf, sizeof(buf), &passed);
+		struct span packet = {buf, (size_t)got}, kind, rest;
+		uint64_t number;
+
+		assert_true(got > 0);
+		packets++;
+		while (packet.len > 0) {
+			assert_int_equal(netstring_take(&packet, &kind), 0);
+			assert_int_equal(
+			    netstring_take_u64(&packet, &number), 0);
+			requests++;
+			if (!span_is(kind, "F"))
+				continue;
+			seen_long = true;
+			assert_true(buf[0] == '1' && buf[2] == 'F');
+			assert_int_equal(netstring_take(&packet, &rest), 0);
+			assert_int_equal(netstring_take(&packet, &rest), 0);
+			assert_int_equal(packet.len, 0);
+		}
+		assert_true(seen_long || got <= QUEUE_LINK_SHARED_MAX);
+	}
+	assert_true(seen_long);
+	assert_int_equal(requests, 201);
+	assert_int_equal(f.link.sent_count, 201);
+	assert_true(packets <= 6);
 	close_all(&f);
 }
 
@@ -244,6 +293,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(repeats_what_is_not_durable),
+	    cmocka_unit_test(sends_many_requests_in_a_packet),
 	    cmocka_unit_test(believes_no_count_of_what_was_not_sent),
 	    cmocka_unit_test(tells_each_message_of_a_notice),
 	    cmocka_unit_test(forgets_what_is_durable),
