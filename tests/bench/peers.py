@@ -134,7 +134,7 @@ class Cqmail(Peer):
     """Installed with its accounts in a cell; without root, an instance."""
 
     name = "cqmail"
-    note = "syncs before its 250"
+    note = "syncs before its 250; local concurrency 20"
     manager = r"^qmail-send "
 
     def make(self):
@@ -187,6 +187,7 @@ class Cqmail(Peer):
     def _configure(self):
         control = {
             "me": HOST, "locals": HOST, "defaultdelivery": "./Maildir/",
+            "concurrencylocal": "20",  # as Postfix's
             "concurrencyincoming": str(SESSIONS_MAX), "maxrcpt": "0",
             "rcpthosts": "\n".join([HOST, *self.routes]),
             "smtproutes": "\n".join(f"{d}:{a}:{p}" for d, (a, p) in self.routes.items()),
