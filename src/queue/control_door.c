@@ -440,8 +440,8 @@ read_peer(struct control_door *door, struct control_peer *peer)
 		fd_close(passed); /* none is expected */
 		if (got == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return;
-		packet =
-		    (struct span){door->buffer, got == -1 ? 0 : (size_t)got};
+		/* the end, or an error, is no request */
+		packet = (struct span){door->buffer, got > 0 ? (size_t)got : 0};
 		do {
 			if (control_request_decode(packet, &request) == -1) {
 				control_peer_drop(peer);
