@@ -3,6 +3,7 @@
 Everything here speaks the formats of doc/ARCHITECTURE.md by itself, so that an
 error of the daemons' own library cannot hide behind itself.
 """
+import contextlib
 import os
 import re
 import signal
@@ -241,13 +242,15 @@ def parse_failures(ident, data):
 
 def stop(process):
     """Ends a process that this test started, and reports how it ended."""
-    if process.poll() is None:
+    end = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < end:
+        # more than once: the fault may hit what the handler of the first writes
         process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(60)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1)
+    if process.poll() is None:
+        process.kill()
+        process.wait(60)
     return process.returncode
 
 
@@ -292,7 +295,7 @@ def sweep_calls(tmp_path, program, name, run, factor=1):
     wrong = run((program, kind, 0, 1, count_file))
     assert not wrong, wrong
     count = count_of(count_file)
-    assert count >= 3
+    assert count >= 2  # each at least looks for its descriptors and starts another program
     stride = every(factor)
     points = list(range(1 + crc32c((program + name).encode()) % stride, count + 1, stride))
     points = points[part[0]::part[1]]
