@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -113,7 +112,7 @@ start_naming(struct queue_scan *scan, size_t named)
 static int
 ask_for_next(struct queue_scan *scan, uint64_t *id)
 {
-	char path[64];
+	struct str path = STR_INIT;
 	struct stat st;
 	int found;
 
@@ -121,10 +120,9 @@ ask_for_next(struct queue_scan *scan, uint64_t *id)
 		start_naming(scan, scan->named + 1);
 		return 0;
 	}
-	(void)snprintf(path, sizeof(path), "%s/%u/%" PRIu64,
-	    queue_kind_name[QUEUE_ENV],
-	    (unsigned)(scan->next % QUEUE_FILE_SPLIT), scan->next);
-	found = fstatat(scan->queue_dir, path, &st, AT_SYMLINK_NOFOLLOW);
+	queue_file_path(&path, QUEUE_ENV, scan->next);
+	found = fstatat(scan->queue_dir, path.s, &st, AT_SYMLINK_NOFOLLOW);
+	str_free(&path);
 	if (found == -1 && errno != ENOENT)
 		return -1;
 	*id = scan->next++;
