@@ -58,6 +58,7 @@ static const struct setting settings[] = {
     {"defaultdomain", HOST, "host names without a dot end in a dot", NULL},
     {"defaulthost", HOST, NO_HOST, NULL},
     {"doublebouncehost", HOST, NO_HOST, NULL},
+    {"doublebouncerate", NUMBER, NULL, NULL},
     {"doublebounceto", VALUE, NULL, NULL},
     {"envnoathost", HOST, NO_HOST, NULL},
     {"helohost", HOST, "other hosts refuse our greeting", NULL},

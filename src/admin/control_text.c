@@ -76,6 +76,10 @@ static const struct setting settings[] = {
 	".", NULL, NULL},
     {"doublebouncehost", VALUE_ME, "doublebouncehost",
 	"Bounces that bounce go to the host ", ".", NULL, NULL},
+    {"doublebouncerate", NUMBER, "100", "At most ",
+	" bounces that bounce leave in an hour before several share a message"
+	" (0: any number).",
+	NULL, NULL},
     {"doublebounceto", VALUE, "postmaster",
 	"Bounces that bounce go to the user ", ".", NULL,
 	"Bounces that bounce are thrown away."},

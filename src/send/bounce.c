@@ -23,6 +23,29 @@ append_address(struct str *to, struct span address)
 	str_free(&safe);
 }
 
+/* The end of the first line of the body, and the rest of its paragraph. */
+static const char *
+explain(enum bounce_kind kind)
+{
+	switch (kind) {
+	case BOUNCE_DOUBLE:
+		return ".\nA notice about mail that failed could not be "
+		       "delivered"
+		       " to the address\nbelow. The notice bounced!\n\n";
+	case BOUNCE_DOUBLES:
+		return ".\nNotices about mail that failed could not be "
+		       "delivered"
+		       " to the addresses\nbelow. There were so many in a short"
+		       " time that this one message tells of all.\n\n";
+	case BOUNCE_SINGLE:
+	case BOUNCE_DISCARD:
+		break;
+	}
+	return ".\nYour message could not be delivered to the following"
+	       " addresses.\nThis error is permanent: I have given up on"
+	       " them and will not try again.\n\n";
+}
+
 void
 bounce_append_head(struct str *to, const struct bounce_head *head)
 {
@@ -41,15 +64,7 @@ bounce_append_head(struct str *to, const struct bounce_head *head)
 	    "\nSubject: failure notice\n\n"
 	    "Hi. This is the qmail-send program at ");
 	address_append_safe(to, head->bouncehost, false);
-	if (head->kind == BOUNCE_DOUBLE)
-		str_append_cstr(to,
-		    ".\nA notice about mail that failed could not be delivered"
-		    " to the address\nbelow. The notice bounced!\n\n");
-	else
-		str_append_cstr(to,
-		    ".\nYour message could not be delivered to the following"
-		    " addresses.\nThis error is permanent: I have given up on"
-		    " them and will not try again.\n\n");
+	str_append_cstr(to, explain(head->kind));
 	str_free(&from);
 }
 
@@ -74,6 +89,11 @@ void
 bounce_append_break(struct str *to, enum bounce_kind kind, struct span sender,
     uint64_t cut_bytes)
 {
+	if (kind == BOUNCE_DOUBLES) {
+		str_append_cstr(
+		    to, "--- The bounces themselves are not returned.\n");
+		return;
+	}
 	str_append_cstr(to,
 	    kind == BOUNCE_DOUBLE
 		? "--- Below this line is the original bounce.\n"

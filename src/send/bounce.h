@@ -17,10 +17,11 @@
 enum bounce_kind {
 	BOUNCE_SINGLE,  /* to the sender, from the empty address */
 	BOUNCE_DOUBLE,  /* of a bounce: to doublebounceto, from "#@[]" */
+	BOUNCE_DOUBLES, /* the same for many bounces at once, without copies */
 	BOUNCE_DISCARD, /* of a double bounce, or doublebounceto is empty */
 };
 
-/* What a failed message from that sender calls for. */
+/* What a failed message from that sender calls for; never BOUNCE_DOUBLES. */
 enum bounce_kind bounce_kind_of(struct span sender, struct span doublebounceto);
 
 struct bounce_head {
@@ -38,7 +39,7 @@ void bounce_append_failure(
 /* Appends the line that the copy of the message follows, and the Return-Path
    line of the copy; sender as it shall be shown there. cut_bytes: how much of
    the message is copied if that is not all of it, else 0; then a second line
-   of the paragraph says so. */
+   of the paragraph says so. For BOUNCE_DOUBLES it is the end. */
 void bounce_append_break(struct str *to, enum bounce_kind kind,
     struct span sender, uint64_t cut_bytes);
 

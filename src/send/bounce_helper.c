@@ -1,31 +1,20 @@
 #include "send/bounce_helper.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/die.h"
-#include "base/dir.h"
 #include "base/fd.h"
-#include "base/mem.h"
 #include "base/sandbox.h"
 #include "base/sig.h"
 #include "base/str.h"
 #include "mail/netstring.h"
-#include "mail/queue_file.h"
 #include "net/submit.h"
-#include "send/bounce.h"
-#include "send/message_file.h"
-#include "send/settings.h"
-#include "send/verp.h"
 
 enum {
-	PACKET_MAX = 256,
-	COPY_SIZE = 16 * 1024,
-	FAILURES_MAX = 1024 * 1024 * 1024, /* bytes of a bounce file */
+	ANSWER_MAX = 256,
+	PACKET_MAX = 8 * 1024, /* for BOUNCE_HELPER_SHARED ids */
 };
 
 struct helper {
@@ -41,206 +30,6 @@ static const struct sandbox rights = {
 
 /* ---- in the helper ------------------------------------------------------ */
 
-struct recipient {
-	struct span address;
-	char letter;
-};
-
-/* The recipients of an envelope as an array; NULL without memory. */
-static struct recipient *
-list_recipients(const struct queue_envelope *envelope)
-{
-	struct span rest = envelope->recipients;
-	/* one more: there may be none */
-	struct recipient *recipients =
-	    mem_try_alloc(envelope->recipient_count + 1, sizeof(*recipients));
-
-	for (size_t i = 0; recipients != NULL && i < envelope->recipient_count;
-	     i++) {
-		if (queue_envelope_next_as(&rest, &recipients[i].address,
-			&recipients[i].letter) != 1)
-			break; /* cannot be: they were counted */
-	}
-	return recipients;
-}
-
-/* Writes what text holds as soon as it is much. */
-static void
-write_part(struct submit *submit, struct str *text, size_t keep_bytes)
-{
-	if (text->len <= keep_bytes)
-		return;
-	submit_write(submit, text->s, text->len);
-	str_clear(text);
-}
-
-/* Writes a paragraph for each recipient that failed, in the order of their
-   failures. */
-static void
-write_failures(const struct helper *helper, struct submit *submit, uint64_t id,
-    const struct queue_envelope *envelope, const struct recipient *recipients,
-    struct span failures)
-{
-	const struct classify_tables *tables = &helper->settings.tables;
-	struct str text = STR_INIT, address = STR_INIT;
-	struct queue_failure failure;
-
-	/* these paragraphs are as we would have written them, or nearly */
-	submit_write(submit, envelope->failures.s, envelope->failures.len);
-	/* a torn end holds nothing that was ever acknowledged */
-	while (queue_failure_next(&failures, id, &failure) == 1) {
-		if (failure.recipient >= envelope->recipient_count)
-			continue;
-		(void)classify_queued(tables,
-		    recipients[failure.recipient].letter,
-		    recipients[failure.recipient].address, &address);
-		bounce_append_failure(&text,
-		    classify_without_prefix(tables, str_span(&address)),
-		    failure.text);
-		write_part(submit, &text, COPY_SIZE);
-	}
-	write_part(submit, &text, 0);
-	str_free(&text);
-	str_free(&address);
-}
-
-/* Copies the first size_bytes of the message. -1 if it has not so many, or
-   cannot be read. */
-static int
-copy_message(struct submit *submit, int fd, uint64_t size_bytes)
-{
-	char buf[COPY_SIZE];
-
-	while (size_bytes > 0) {
-		ssize_t got = read(fd, buf,
-		    size_bytes < sizeof(buf) ? (size_t)size_bytes
-					     : sizeof(buf));
-
-		if (got == -1 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return -1;
-		submit_write(submit, buf, (size_t)got);
-		size_bytes -= (uint64_t)got;
-	}
-	return 0;
-}
-
-/*
- * How much of a message of size_bytes a copy of at most max_bytes (0: any) has:
- * whole lines, unless the first one alone is longer. 0, or -1 if it cannot be
- * read.
- */
-static int
-find_cut(int fd, uint64_t size_bytes, uint64_t max_bytes, uint64_t *copy_bytes)
-{
-	char buf[COPY_SIZE];
-	uint64_t end = max_bytes;
-
-	*copy_bytes = size_bytes;
-	if (max_bytes == 0 || size_bytes <= max_bytes)
-		return 0;
-	*copy_bytes = max_bytes;
-	while (end > 0) {
-		size_t part = end < sizeof(buf) ? (size_t)end : sizeof(buf);
-		ssize_t got = pread(fd, buf, part, (off_t)(end - part));
-		size_t at;
-
-		if (got == -1 && errno == EINTR)
-			continue;
-		if (got < 0 || (size_t)got != part)
-			return -1;
-		at = span_find_last((struct span){buf, part}, '\n');
-		end -= part;
-		if (at != SPAN_NONE) {
-			*copy_bytes = end + at + 1;
-			return 0;
-		}
-	}
-	return 0;
-}
-
-/* The whole message of the bounce; -1 if ours cannot be read. */
-static int
-write_bounce(const struct helper *helper, struct submit *submit,
-    const struct bounce_head *head, uint64_t id,
-    const struct queue_envelope *envelope, struct span failures)
-{
-	struct recipient *recipients = list_recipients(envelope);
-	int mess =
-	    message_file_open_mess(helper->queue_dir, id, envelope->size_bytes);
-	uint64_t copy_bytes;
-	struct str text = STR_INIT;
-	int result = -1;
-
-	if (recipients != NULL && mess != -1 &&
-	    find_cut(mess, envelope->size_bytes,
-		helper->settings.bounce_max_bytes, &copy_bytes) == 0) {
-		bounce_append_head(&text, head);
-		write_part(submit, &text, 0);
-		write_failures(
-		    helper, submit, id, envelope, recipients, failures);
-		bounce_append_break(&text, head->kind,
-		    verp_base(envelope->sender),
-		    copy_bytes < envelope->size_bytes ? copy_bytes : 0);
-		write_part(submit, &text, 0);
-		result = copy_message(submit, mess, copy_bytes);
-	}
-	fd_close(mess);
-	free(recipients);
-	str_free(&text);
-	return result;
-}
-
-static char
-submit_bounce(const struct helper *helper, struct bounce_answer *answer,
-    const struct queue_envelope *envelope, struct span failures)
-{
-	const struct settings *settings = &helper->settings;
-	struct bounce_head head = {bounce_kind_of(envelope->sender,
-				       str_span(&settings->doublebounceto)),
-	    clock_now(), str_span(&settings->bouncefrom),
-	    str_span(&settings->bouncehost), verp_base(envelope->sender)};
-	struct str to = STR_INIT;
-	struct submit submit;
-	char letter = 'E';
-
-	if (head.kind == BOUNCE_DISCARD)
-		return envelope->sender.len == 0 ? 'X' : 'T';
-	if (head.kind == BOUNCE_DOUBLE) {
-		str_format(&to, "%s@%s", settings->doublebounceto.s,
-		    settings->doublebouncehost.s);
-		head.to = str_span(&to);
-	}
-	if (submit_open(&submit) == 0 &&
-	    write_bounce(
-		helper, &submit, &head, answer->id, envelope, failures) == -1) {
-		submit_abort(&submit);
-		str_free(&to);
-		return 'E';
-	}
-	submit_from(&submit, span_of(head.kind == BOUNCE_DOUBLE ? "#@[]" : ""));
-	submit_to(&submit, head.to);
-	if (submit_finish(&submit) == 0) {
-		answer->qp = submit.qp;
-		letter = 'Q';
-	}
-	str_free(&submit.text);
-	str_free(&to);
-	return letter;
-}
-
-/* The bounce file; a message with failures from elsewhere may have none. */
-static int
-read_failures(const struct helper *helper, uint64_t id,
-    const struct queue_envelope *envelope, struct str *failures)
-{
-	if (message_file_read(helper->queue_dir, QUEUE_BOUNCE, id, FAILURES_MAX,
-		failures) == 0)
-		return 0;
-	return errno == ENOENT && envelope->failures.len > 0 ? 0 : -1;
-}
-
 /* At HUP, so that all helpers go by the same; a failure is repeated before the
    next bounce. */
 static void
@@ -249,36 +38,30 @@ reload_settings(struct helper *helper)
 	helper->stale = settings_reload(&helper->settings) != NULL;
 }
 
-static void
-serve_bounce(struct helper *helper, struct bounce_answer *answer)
+static int
+send_answer(const struct helper *helper, const struct bounce_answer *answer)
 {
-	struct str env = STR_INIT, failures = STR_INIT;
-	struct queue_envelope envelope;
+	struct str packet = STR_INIT;
+	int sent;
 
-	answer->letter = 'E';
-	if (helper->stale)
-		reload_settings(helper);
-	if (!helper->stale &&
-	    message_file_read(helper->queue_dir, QUEUE_ENV, answer->id,
-		MESSAGE_FILE_ENV_MAX, &env) == 0 &&
-	    queue_envelope_decode(str_span(&env), &envelope) == 0 &&
-	    read_failures(helper, answer->id, &envelope, &failures) == 0)
-		answer->letter = submit_bounce(
-		    helper, answer, &envelope, str_span(&failures));
-	str_free(&env);
-	str_free(&failures);
+	netstring_append(&packet, (struct span){&answer->letter, 1});
+	netstring_append_u64(&packet, answer->id);
+	netstring_append_u64(&packet, answer->qp);
+	sent = fd_send_packet(helper->sock, str_span(&packet), -1);
+	str_free(&packet);
+	return sent;
 }
 
 /* One packet; false when the scheduler is gone. */
 static bool
 serve(struct helper *helper)
 {
+	struct bounce_answer answers[BOUNCE_HELPER_SHARED];
 	char buf[PACKET_MAX];
-	struct bounce_answer answer = {.letter = 'E'};
-	struct str reply = STR_INIT;
 	struct span packet, kind;
+	size_t count = 0;
 	ssize_t got;
-	int passed, sent;
+	int passed;
 
 	got = fd_receive_packet(helper->sock, buf, sizeof(buf), &passed);
 	fd_close(passed); /* none is expected */
@@ -291,15 +74,23 @@ serve(struct helper *helper)
 		reload_settings(helper);
 		return true;
 	}
-	if (netstring_take_u64(&packet, &answer.id) == -1)
-		return false;
-	serve_bounce(helper, &answer);
-	netstring_append(&reply, (struct span){&answer.letter, 1});
-	netstring_append_u64(&reply, answer.id);
-	netstring_append_u64(&reply, answer.qp);
-	sent = fd_send_packet(helper->sock, str_span(&reply), -1);
-	str_free(&reply);
-	return sent == 0;
+	do {
+		if (count == BOUNCE_HELPER_SHARED)
+			return false;
+		answers[count] = (struct bounce_answer){.letter = 'E'};
+		if (netstring_take_u64(&packet, &answers[count++].id) == -1)
+			return false;
+	} while (packet.len > 0);
+	if (helper->stale)
+		reload_settings(helper);
+	if (!helper->stale)
+		bounce_submit(
+		    &helper->settings, helper->queue_dir, answers, count);
+	for (size_t i = 0; i < count; i++) {
+		if (send_answer(helper, &answers[i]) == -1)
+			return false;
+	}
+	return true;
 }
 
 NORETURN static void
@@ -326,12 +117,21 @@ run_helper(struct helper *helper, int log, const int *closed, size_t count)
 
 /* ---- in the scheduler --------------------------------------------------- */
 
+/* What is discarded needs no bound. */
+static unsigned long
+doubles_per_hour(const struct settings *settings)
+{
+	return settings->doublebounceto.len > 0 ? settings->double_per_hour : 0;
+}
+
 int
 bounce_helpers_start(struct bounce_helpers *helpers,
     const struct settings *settings, int queue_dir, int log,
     const int *keep_closed, size_t keep_closed_count)
 {
-	helpers->waiting = (struct id_queue)ID_QUEUE_INIT;
+	helpers->waiting = helpers->doubles = (struct id_queue)ID_QUEUE_INIT;
+	helpers->rate =
+	    (struct bounce_rate){.per_hour = doubles_per_hour(settings)};
 	for (size_t i = 0; i < BOUNCE_HELPERS; i++) {
 		int ends[2];
 		pid_t pid;
@@ -357,48 +157,97 @@ bounce_helpers_start(struct bounce_helpers *helpers,
 		if (fd_nonblock(ends[0]) == -1)
 			return -1;
 		helpers->helpers[i].fd = ends[0];
-		helpers->helpers[i].busy = false;
+		helpers->helpers[i].asked = 0;
 	}
 	return 0;
 }
 
-/* Gives what waits to who is free. A packet of some bytes always has room:
-   a helper that is not busy has read all that it was sent. */
-static void
-hand_out(struct bounce_helpers *helpers)
+/* Asks for the first ones of a line, in one message if there are several. A
+   packet always has room: a helper that owes nothing has read all that it was
+   sent. False if there is none all the same. */
+static bool
+ask(int fd, struct id_queue *line, size_t count)
+{
+	const uint64_t *ids = line->ids + line->start;
+	struct str packet = STR_INIT;
+	bool sent;
+
+	netstring_append(&packet, SPAN_LITERAL("B"));
+	for (size_t i = 0; i < count; i++)
+		netstring_append_u64(&packet, ids[i]);
+	sent = fd_send_packet(fd, str_span(&packet), -1) == 0;
+	for (size_t i = 0; sent && i < count; i++)
+		(void)id_queue_remove(line, line->ids[line->start]);
+	str_free(&packet);
+	return sent;
+}
+
+/* How many double bounces go now, as one; uses a place for them. */
+static size_t
+take_doubles(struct bounce_helpers *helpers, int64_t now_ms)
+{
+	size_t count = helpers->doubles.count;
+
+	if (count == 0 || bounce_rate_free_ms(&helpers->rate) > now_ms)
+		return 0;
+	if (!bounce_rate_use(&helpers->rate, now_ms))
+		return 1;
+	return count < BOUNCE_HELPER_SHARED ? count : BOUNCE_HELPER_SHARED;
+}
+
+void
+bounce_helpers_hand_out(struct bounce_helpers *helpers, int64_t now_ms)
 {
 	for (size_t i = 0; i < BOUNCE_HELPERS; i++) {
-		struct str packet = STR_INIT;
-		uint64_t id;
+		struct id_queue *line = &helpers->doubles;
+		size_t count;
 
-		if (helpers->waiting.count == 0)
-			return;
-		if (helpers->helpers[i].busy)
+		if (helpers->helpers[i].asked > 0)
 			continue;
-		id = helpers->waiting.ids[helpers->waiting.start];
-		netstring_append(&packet, SPAN_LITERAL("B"));
-		netstring_append_u64(&packet, id);
-		if (fd_send_packet(
-			helpers->helpers[i].fd, str_span(&packet), -1) == 0) {
-			helpers->helpers[i].busy = true;
-			(void)id_queue_remove(&helpers->waiting, id);
+		count = take_doubles(helpers, now_ms);
+		if (count == 0) {
+			line = &helpers->waiting;
+			count = line->count > 0 ? 1 : 0;
 		}
-		str_free(&packet);
+		if (count == 0)
+			return;
+		if (ask(helpers->helpers[i].fd, line, count))
+			helpers->helpers[i].asked = count;
 	}
 }
 
-void
-bounce_helpers_ask(struct bounce_helpers *helpers, uint64_t id)
+int64_t
+bounce_helpers_wake_ms(const struct bounce_helpers *helpers)
 {
-	id_queue_add(&helpers->waiting, id);
-	hand_out(helpers);
+	if (helpers->doubles.count == 0)
+		return 0;
+	for (size_t i = 0; i < BOUNCE_HELPERS; i++) {
+		if (helpers->helpers[i].asked == 0)
+			return bounce_rate_free_ms(&helpers->rate);
+	}
+	return 0;
 }
 
 void
-bounce_helpers_reload(struct bounce_helpers *helpers)
+bounce_helpers_ask(struct bounce_helpers *helpers, uint64_t id, bool is_double)
+{
+	id_queue_add(is_double ? &helpers->doubles : &helpers->waiting, id);
+}
+
+bool
+bounce_helpers_take_back(struct bounce_helpers *helpers, uint64_t id)
+{
+	return id_queue_remove(&helpers->waiting, id) ||
+	    id_queue_remove(&helpers->doubles, id);
+}
+
+void
+bounce_helpers_reload(
+    struct bounce_helpers *helpers, const struct settings *settings)
 {
 	struct str packet = STR_INIT;
 
+	helpers->rate.per_hour = doubles_per_hour(settings);
 	netstring_append(&packet, SPAN_LITERAL("H"));
 	for (size_t i = 0; i < BOUNCE_HELPERS; i++) {
 		/* without room it has as many of them waiting already */
@@ -412,13 +261,14 @@ void
 bounce_helpers_stop(struct bounce_helpers *helpers)
 {
 	id_queue_free(&helpers->waiting);
+	id_queue_free(&helpers->doubles);
 }
 
 bool
 bounce_helpers_are_idle(const struct bounce_helpers *helpers)
 {
 	for (size_t i = 0; i < BOUNCE_HELPERS; i++) {
-		if (helpers->helpers[i].busy)
+		if (helpers->helpers[i].asked > 0)
 			return false;
 	}
 	return true;
@@ -429,7 +279,7 @@ bounce_helpers_next(
     struct bounce_helpers *helpers, struct bounce_answer *answer)
 {
 	for (size_t i = 0; i < BOUNCE_HELPERS; i++) {
-		char buf[PACKET_MAX];
+		char buf[ANSWER_MAX];
 		struct span packet, letter;
 		ssize_t got;
 		int passed;
@@ -439,7 +289,7 @@ bounce_helpers_next(
 		fd_close(passed); /* none is expected */
 		if (got == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			continue;
-		if (got <= 0)
+		if (got <= 0 || helpers->helpers[i].asked == 0)
 			return -1;
 		packet = (struct span){buf, (size_t)got};
 		if (netstring_take(&packet, &letter) == -1 || letter.len != 1 ||
@@ -447,8 +297,7 @@ bounce_helpers_next(
 		    netstring_take_u64(&packet, &answer->qp) == -1)
 			return -1;
 		answer->letter = letter.s[0];
-		helpers->helpers[i].busy = false;
-		hand_out(helpers);
+		helpers->helpers[i].asked--;
 		return 1;
 	}
 	return 0;

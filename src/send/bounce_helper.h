@@ -3,9 +3,14 @@
  *
  * To hand a bounce to the queue takes a disk sync, so the scheduler leaves it
  * to helpers, forked before its memory grows. Each has a socket: it is asked
- * with one packet, netstrings "B" id or "H" (read control/ again; no answer),
- * and answers "B" with netstrings letter id qp. A helper ends when its socket
- * does. QMAILQUEUE is honoured.
+ * with one packet, netstrings "B" id... or "H" (read control/ again; no
+ * answer), and answers "B" with a packet of netstrings letter id qp for each
+ * id. A helper ends when its socket does. QMAILQUEUE is honoured.
+ *
+ * Double bounces have a bound, settings.double_per_hour. The one that uses up
+ * the last place takes along all that wait with it (up to
+ * BOUNCE_HELPER_SHARED): they are told of in one message, without copies. So
+ * nobody can drown the postmaster, and nothing fails silently.
  */
 #ifndef SEND_BOUNCE_HELPER_H
 #define SEND_BOUNCE_HELPER_H
@@ -14,25 +19,23 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "send/bounce_rate.h"
+#include "send/bounce_submit.h"
 #include "send/id_queue.h"
 #include "send/settings.h"
 
 enum {
-	BOUNCE_HELPERS = 4, /* they share the queue's syncs */
-};
-
-struct bounce_answer {
-	char letter; /* Q queued; T triple, X double bounce discarded; E
-			trouble: try again later */
-	uint64_t id, qp;
+	BOUNCE_HELPERS = 4,         /* they share the queue's syncs */
+	BOUNCE_HELPER_SHARED = 300, /* bounces in one message */
 };
 
 struct bounce_helpers {
 	struct {
 		int fd;
-		bool busy;
+		size_t asked; /* answers are owed */
 	} helpers[BOUNCE_HELPERS];
-	struct id_queue waiting;
+	struct id_queue waiting, doubles;
+	struct bounce_rate rate; /* of the doubles */
 };
 
 /*
@@ -44,9 +47,17 @@ struct bounce_helpers {
 MUST_USE int bounce_helpers_start(struct bounce_helpers *helpers,
     const struct settings *settings, int queue_dir, int log,
     const int *keep_closed, size_t keep_closed_count);
-/* Asks for the bounce of a message, now or when one is free. */
-void bounce_helpers_ask(struct bounce_helpers *helpers, uint64_t id);
-void bounce_helpers_reload(struct bounce_helpers *helpers);
+/* Wants the bounce of a message; is_double: it is a bounce itself. */
+void bounce_helpers_ask(
+    struct bounce_helpers *helpers, uint64_t id, bool is_double);
+/* Does not want it any more. False if it is not waiting, but on its way. */
+bool bounce_helpers_take_back(struct bounce_helpers *helpers, uint64_t id);
+/* Gives what waits to who is free; to be called in each turn. */
+void bounce_helpers_hand_out(struct bounce_helpers *helpers, int64_t now_ms);
+/* When that can do more without an answer; 0: never. */
+int64_t bounce_helpers_wake_ms(const struct bounce_helpers *helpers);
+void bounce_helpers_reload(
+    struct bounce_helpers *helpers, const struct settings *settings);
 /* Starts no more of them. */
 void bounce_helpers_stop(struct bounce_helpers *helpers);
 bool bounce_helpers_are_idle(const struct bounce_helpers *helpers);

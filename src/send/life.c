@@ -153,6 +153,7 @@ start(struct state *state, struct message *message,
 	message->held =
 	    counts.held[CHANNEL_LOCAL] + counts.held[CHANNEL_REMOTE] > 0;
 	message->failed = counts.failed > 0 || envelope->failures.len > 0;
+	message->bounce = envelope->sender.len == 0;
 	for (size_t i = 0; i < CHANNELS; i++) {
 		int64_t due_s = state->now_s;
 
@@ -280,7 +281,8 @@ life_pass_barrier(struct state *state, uint64_t id)
 
 	if (id_queue_remove(&state->barriers, id) &&
 	    (message == NULL || !obey_end(state, message)))
-		bounce_helpers_ask(&state->bounces, id);
+		bounce_helpers_ask(
+		    &state->bounces, id, message != NULL && message->bounce);
 }
 
 void

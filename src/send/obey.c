@@ -125,7 +125,8 @@ end_known(struct state *state, uint64_t id)
 	if (message == NULL)
 		return;
 	if (message->bouncing || message->unread) {
-		if (message->place[SCHEDULE_ERRAND] != 0)
+		if (message->place[SCHEDULE_ERRAND] != 0 ||
+		    bounce_helpers_take_back(&state->bounces, id))
 			put_off(state, message, 0);
 		return;
 	}

@@ -156,7 +156,7 @@ reload(struct state *state)
 		return;
 	}
 	delivery_change_tables(state);
-	bounce_helpers_reload(&state->bounces);
+	bounce_helpers_reload(&state->bounces, &state->settings);
 }
 
 static void
@@ -221,6 +221,7 @@ take_turn(struct state *state)
 		delivery_start_due(state, (enum channel_kind)i);
 		delivery_start_jobs(state, (enum channel_kind)i);
 	}
+	bounce_helpers_hand_out(&state->bounces, state->now_ms);
 	queue_link_flush(&state->link, state->now_ms);
 	message_log_flush(&state->log);
 	/* one long list must not keep its memory for ever */

@@ -42,6 +42,7 @@ struct message {
 	bool failed : 1;   /* a recipient failed for good */
 	bool bouncing : 1; /* only its bounce remains */
 	bool held : 1;     /* some recipients are, by an order */
+	bool bounce : 1;   /* its sender is empty */
 };
 
 struct schedule {

@@ -17,6 +17,7 @@ load_limits(struct settings *settings)
 	    {"control/remoterecipients", &settings->job_recipients, 100},
 	    {"control/queuelifetime", &settings->lifetime_s, 604800},
 	    {"control/bouncemaxbytes", &settings->bounce_max_bytes, 0},
+	    {"control/doublebouncerate", &settings->double_per_hour, 100},
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {

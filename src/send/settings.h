@@ -23,6 +23,7 @@ struct settings {
 	unsigned long job_recipients;   /* remoterecipients */
 	unsigned long lifetime_s;       /* queuelifetime */
 	unsigned long bounce_max_bytes; /* bouncemaxbytes; 0: no limit */
+	unsigned long double_per_hour;  /* doublebouncerate; 0: no limit */
 };
 
 #define SETTINGS_INIT                                                          \

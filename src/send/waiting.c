@@ -29,6 +29,7 @@ find_wait(const struct state *state)
 {
 	int64_t wait_ms = WAITING_MAX_MS;
 	int64_t link_ms = queue_link_wakes_ms(&state->link);
+	int64_t bounce_ms = bounce_helpers_wake_ms(&state->bounces);
 
 	for (int i = 0; i < SCHEDULE_HEAPS; i++) {
 		struct message *first =
@@ -57,6 +58,8 @@ find_wait(const struct state *state)
 			: (state->scan.retry_s - state->now_s) * 1000);
 	if (link_ms != 0)
 		lower(&wait_ms, link_ms - state->now_ms);
+	if (bounce_ms != 0)
+		lower(&wait_ms, bounce_ms - state->now_ms);
 	if (state->farewell_ms != 0)
 		lower(&wait_ms, state->farewell_ms - state->now_ms);
 	/* those that would be deferred without a job, but for the turn's end */

@@ -87,6 +87,23 @@ def test_senders_with_a_meaning_are_no_weapon(instance, sender):
     instance.check_running("send")
 
 
+def test_a_flood_of_double_bounces(instance):
+    """Bounces to nobody: the postmaster is told of each, in a few messages."""
+    instance.write_control("doublebouncerate", "3\n")
+    instance.restart("send")
+    names = [f"test-none{i}" for i in range(60)]
+    for name in names:
+        instance.send_smtp(b"Subject: flood\n\n", sender="", to=name)
+    told = lambda: {name for path in instance.maildir() for name in names  # noqa: E731
+                    if f"<{name}@{instance.host}>:\n" in path.read_text()}
+    instance.wait_maildir(count=3)
+    instance.write_control("doublebouncerate", "3600\n")
+    instance.kill("qmail-send", signal.SIGHUP)
+    lib.wait_until(lambda: len(told()) == len(names), what=lambda: f"all, not {len(told())}")
+    instance.wait_empty()
+    assert len(instance.maildir()) < 15
+
+
 # ---- fields, texts and lines that are forged --------------------------------------------
 
 HOSTILE = 'a\nBcc: evil@x\r\n\n<b%40\x1b[31m\t"c" d\x7f\xe9'

@@ -62,6 +62,8 @@ VALUES = {  # name: (content, what must be said)
     "concurrencyremote": ("0", "At most 0 remote deliveries run at a time."),
     "databytes": ("100", "Messages are limited to 100 bytes (0: no limit)."),
     "doublebounceto": ("", "Bounces that bounce are thrown away."),
+    "doublebouncerate": ("20", "At most 20 bounces that bounce leave in an hour before several "
+                               "share a message (0: any number)."),
     "helohost": ("\x1b[2Jx", "To other hosts this host is ?[2Jx."),
     "smtpgreeting": ("hi there", "SMTP clients are greeted with: 220 hi there."),
     "queuelifetime": ("99999999999999999999", None),

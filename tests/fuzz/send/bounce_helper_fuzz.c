@@ -12,9 +12,13 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct span input = {(const char *)data, size};
-	struct bounce_helpers helpers = {.waiting = ID_QUEUE_INIT};
+	struct bounce_helpers helpers = {.waiting = ID_QUEUE_INIT,
+	    .doubles = ID_QUEUE_INIT,
+	    .rate = {.per_hour = 3}};
+	struct settings settings = SETTINGS_INIT;
 	int peers[BOUNCE_HELPERS], passed;
-	size_t asked = 0, told = 0;
+	size_t asked = 0, answered = 0, owed = 0;
+	int64_t now_ms = 1;
 	bool is_lost = false;
 
 	for (size_t i = 0; i < BOUNCE_HELPERS; i++) {
@@ -29,23 +33,29 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		unsigned char what = fuzz_byte(&input);
 		struct span packet = fuzz_some(&input, what / 8);
 		struct bounce_answer answer;
-		char buf[300];
+		char buf[8 * 1024];
 		int got;
 
 		if ((what & 1) != 0 || packet.len == 0) {
-			bounce_helpers_ask(&helpers, ++asked);
+			bounce_helpers_ask(&helpers, ++asked, (what & 2) != 0);
+			now_ms += what * 1000;
+			bounce_helpers_hand_out(&helpers, now_ms);
 			continue;
 		}
-		if (fd_receive_packet(
-			peers[what / 2 % 4], buf, sizeof(buf), &passed) > 0)
-			told++; /* a helper has read what it was asked */
+		(void)fd_receive_packet(
+		    peers[what / 2 % 4], buf, sizeof(buf), &passed);
 		require(fd_send_packet(peers[what / 2 % 4], packet, -1) == 0);
 		got = bounce_helpers_next(&helpers, &answer);
 		require(got == 1 || got == -1);
 		is_lost = got == -1;
+		answered += got == 1;
 	}
-	require(told <= asked && helpers.waiting.count <= asked);
-	bounce_helpers_reload(&helpers);
+	for (size_t i = 0; i < BOUNCE_HELPERS; i++)
+		owed += helpers.helpers[i].asked;
+	require(
+	    helpers.waiting.count + helpers.doubles.count + owed + answered ==
+	    asked);
+	bounce_helpers_reload(&helpers, &settings);
 	bounce_helpers_stop(&helpers);
 	for (size_t i = 0; i < BOUNCE_HELPERS; i++) {
 		fd_close(helpers.helpers[i].fd);

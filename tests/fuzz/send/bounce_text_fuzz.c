@@ -5,12 +5,14 @@
  * itself, to the postmaster; its header cannot be added to; there is a
  * paragraph for each failure; and it ends with the message, or with whole lines
  * of it.
+ * Asked for as one of several it is told of if it is a bounce, and the others,
+ * which are not there, are not.
  *
  * The module is taken in whole; the queue is in memory.
  */
 #include "../fuzz.h"
 
-#include "../../../src/send/bounce_helper.c"
+#include "../../../src/send/bounce_submit.c"
 
 enum {
 	ID = 7,
@@ -23,12 +25,6 @@ static struct {
 	bool is_open, is_queued;
 	struct str text, from, to;
 } queue;
-
-bool
-submit_runs_program(void)
-{
-	return true; /* so no sandbox is entered */
-}
 
 int
 submit_open(struct submit *submit)
@@ -149,11 +145,11 @@ want_copy(struct span mess, uint64_t max)
 }
 
 static void
-check(const struct helper *helper, const struct queue_envelope *envelope,
+check(const struct settings *settings, const struct queue_envelope *envelope,
     struct span mess, size_t failures)
 {
 	struct span text = str_span(&queue.text);
-	struct span copy = want_copy(mess, helper->settings.bounce_max_bytes);
+	struct span copy = want_copy(mess, settings->bounce_max_bytes);
 
 	if (envelope->sender.len == 0) {
 		require(span_is(str_span(&queue.from), "#@[]"));
@@ -170,44 +166,82 @@ check(const struct helper *helper, const struct queue_envelope *envelope,
 	require(fuzz_count(text, '<') >= failures);
 }
 
+static void
+clear_queue(void)
+{
+	str_free(&queue.text);
+	str_free(&queue.from);
+	str_free(&queue.to);
+	queue.is_open = queue.is_queued = false;
+	queue.text = queue.from = queue.to = (struct str)STR_INIT;
+}
+
+/* As one of several. */
+static void
+check_shared(const struct settings *settings, int queue_dir,
+    const struct queue_envelope *envelope, size_t failures)
+{
+	static const char end[] =
+	    "--- The bounces themselves are not returned.\n";
+	struct bounce_answer answers[] = {{.letter = 'E', .id = ID - 1},
+	    {.letter = 'E', .id = ID}, {.letter = 'E', .id = ID + 1}};
+	struct span text;
+
+	clear_queue();
+	bounce_submit(settings, queue_dir, answers, COUNT(answers));
+	require(!queue.is_open);
+	require(answers[0].letter == 'E' && answers[2].letter == 'E');
+	require((answers[1].letter == 'Q') == queue.is_queued);
+	if (!queue.is_queued)
+		return;
+	text = str_span(&queue.text);
+	require(envelope->sender.len == 0);
+	require(span_is(str_span(&queue.from), "#@[]"));
+	require(span_is(str_span(&queue.to), "post@host"));
+	require(text.len > sizeof(end));
+	require(span_is(span_from(text, text.len - (sizeof(end) - 1)), end));
+	require(fuzz_count(text, '<') >= failures);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct helper helper = {
-	    .sock = -1, .queue_dir = -1, .settings = SETTINGS_INIT};
+	static struct settings settings = SETTINGS_INIT;
+	static int queue_dir = -1;
 	struct span input = {(const char *)data, size}, mess;
-	struct bounce_answer answer = {.id = ID};
+	struct bounce_answer answer = {.letter = 'E', .id = ID};
 	struct queue_envelope envelope;
 	struct str env = STR_INIT;
 	size_t failures;
 
 	fuzz_enter_directory();
-	if (helper.queue_dir == -1) {
-		helper.queue_dir = open(".", O_RDONLY | O_DIRECTORY);
-		require(helper.queue_dir != -1);
-		str_append_cstr(&helper.settings.bouncefrom, "MAILER-DAEMON");
-		str_append_cstr(&helper.settings.bouncehost, "host");
-		str_append_cstr(&helper.settings.doublebounceto, "post");
-		str_append_cstr(&helper.settings.doublebouncehost, "host");
+	if (queue_dir == -1) {
+		queue_dir = open(".", O_RDONLY | O_DIRECTORY);
+		require(queue_dir != -1);
+		str_append_cstr(&settings.bouncefrom, "MAILER-DAEMON");
+		str_append_cstr(&settings.bouncehost, "host");
+		str_append_cstr(&settings.doublebounceto, "post");
+		str_append_cstr(&settings.doublebouncehost, "host");
 		require(control_list_of(SPAN_LITERAL("here"),
-			    &helper.settings.tables.locals) == 0);
+			    &settings.tables.locals) == 0);
 	}
-	queue.is_open = queue.is_queued = false;
-	queue.text = queue.from = queue.to = (struct str)STR_INIT;
-	helper.settings.bounce_max_bytes = fuzz_byte(&input);
+	clear_queue();
+	settings.bounce_max_bytes = fuzz_byte(&input);
 	failures = prepare(&input, &envelope, &env, &mess);
-	serve_bounce(&helper, &answer);
+	bounce_submit(&settings, queue_dir, &answer, 1);
 	require(!queue.is_open);
 	require(answer.letter == 'Q' || answer.letter == 'E' ||
 	    answer.letter == 'T');
 	require((answer.letter == 'Q') == queue.is_queued);
 	require((answer.letter == 'T') ==
 	    (span_is(envelope.sender, "#@[]") && answer.letter != 'E'));
-	if (queue.is_queued)
-		check(&helper, &envelope, mess, failures);
-	str_free(&queue.text);
-	str_free(&queue.from);
-	str_free(&queue.to);
+	if (queue.is_queued) {
+		check(&settings, &envelope, mess, failures);
+		/* it has all that it takes to be told of with others */
+		check_shared(&settings, queue_dir, &envelope, failures);
+		require(queue.is_queued == (envelope.sender.len == 0));
+	}
+	clear_queue();
 	str_free(&env);
 	return 0;
 }

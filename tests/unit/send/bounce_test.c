@@ -81,6 +81,38 @@ writes_a_double_bounce(void **state)
 }
 
 static void
+tells_of_many_double_bounces(void **state)
+{
+	static const char want[] =
+	    "Date: 22 Nov 2026 18:46:21 -0000\n"
+	    "From: MAILER-DAEMON@me.example\n"
+	    "To: postmaster@me.example\n"
+	    "Subject: failure notice\n"
+	    "\n"
+	    "Hi. This is the qmail-send program at me.example.\n"
+	    "Notices about mail that failed could not be delivered to the "
+	    "addresses\n"
+	    "below. There were so many in a short time that this one message "
+	    "tells of all.\n"
+	    "\n"
+	    "<a@b.example>:\n"
+	    "no\n"
+	    "\n"
+	    "--- The bounces themselves are not returned.\n";
+	struct bounce_head head =
+	    head_for(BOUNCE_DOUBLES, "postmaster@me.example");
+	struct str text = STR_INIT;
+
+	(void)state;
+	bounce_append_head(&text, &head);
+	bounce_append_failure(
+	    &text, SPAN_LITERAL("a@b.example"), SPAN_LITERAL("no\n"));
+	bounce_append_break(&text, BOUNCE_DOUBLES, SPAN_LITERAL(""), 0);
+	assert_string_equal(text.s, want);
+	str_free(&text);
+}
+
+static void
 says_that_the_copy_is_cut(void **state)
 {
 	struct str text = STR_INIT;
@@ -162,6 +194,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(writes_a_bounce),
 	    cmocka_unit_test(writes_a_double_bounce),
+	    cmocka_unit_test(tells_of_many_double_bounces),
 	    cmocka_unit_test(says_that_the_copy_is_cut),
 	    cmocka_unit_test(keeps_a_report_one_paragraph),
 	    cmocka_unit_test(quotes_the_sender),

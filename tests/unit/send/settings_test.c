@@ -32,6 +32,7 @@ has_defaults(void **state)
 	assert_int_equal(settings.concurrency[CHANNEL_REMOTE], 20);
 	assert_int_equal(settings.lifetime_s, 604800);
 	assert_int_equal(settings.bounce_max_bytes, 0);
+	assert_int_equal(settings.double_per_hour, 100);
 	assert_string_equal(settings.bouncefrom.s, "MAILER-DAEMON");
 	assert_string_equal(settings.bouncehost.s, "me.example");
 	assert_string_equal(settings.doublebounceto.s, "postmaster");
