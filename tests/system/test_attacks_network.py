@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import lib
 import pytest
 from dns_lies import LIES, Liar
+from dns_server import DnsServer
 from framing import qmqp, qmtp, read_one
 from remote_home import Home
 from servers import Conversation, Queue, wait_asleep
@@ -287,6 +288,60 @@ def test_nothing_is_offered_that_is_not_there(smtpd):
                  "STARTTLS", "XCLIENT ADDR=127.0.0.1", "DEBUG", "WIZ"):
         assert one.ask(line) == "502 unimplemented (#5.5.1)", line
     assert one.ask("VRFY root")[:3] == "252"
+
+
+def test_commands_behind_starttls_gain_nothing(smtpd):
+    """It is refused, and what came with it in one packet is what it would have
+    been without: plain commands of somebody who may not relay."""
+    one = smtpd()
+    one.send(b"EHLO x\r\nSTARTTLS\r\nRSET\r\nMAIL FROM:<evil@x>\r\n"
+             b"RCPT TO:<a@there.example>\r\nAUTH EXTERNAL =\r\nRCPT TO:<a@here.example>\r\n"
+             b"BDAT 3 LAST\r\nDATA\r\n")
+    said = [one.line()]
+    while said[-1][3:4] == "-":
+        said.append(one.line())
+    for word in ("STARTTLS", "AUTH", "CHUNKING", "BINARYMIME", "XCLIENT"):
+        assert not any(word in line.upper() for line in said)
+    assert [one.line()[:3] for _ in range(8)] == [
+        "502", "250", "250", "553", "502", "250", "502", "354"]
+    assert one.ask("x\r\n.")[:3] == "250"
+    assert one.queue.message[:2] == (b"evil@x", [b"a@here.example"])
+
+
+def test_rewritten_addresses_open_no_relay(smtpd):
+    """Addresses that other servers take apart (SRS, BATV, percent, routes) go
+    whole to where they say, or are refused."""
+    ours = ["SRS0=AAAA=BB=far.example=u@here.example", "SRS1=AAAA=far.example==x=BB=y=u@here.example",
+            "prvs=0123456789=u@here.example", "u%far.example@here.example",
+            "far.example!u@here.example"]
+    one = smtpd()
+    assert one.ask("MAIL FROM:<SRS0=CCCC=DD=v.example=s@there.example>") == "250 ok"
+    for address in ours:
+        assert one.ask(f"RCPT TO:<{address}>") == "250 ok"
+    for address in ours:
+        assert one.ask(f"RCPT TO:<{address.replace('here', 'there')}>")[:3] == "553"
+    assert one.ask("DATA")[:3] == "354" and one.ask("x\r\n.")[:3] == "250"
+    assert one.queue.message[:2] == (b"SRS0=CCCC=DD=v.example=s@there.example",
+                                     [address.encode() for address in ours])
+
+
+def test_what_a_message_claims_is_not_looked_up(smtpd):
+    """No SPF and no DKIM: a client makes qmail-smtpd ask for no name, compute
+    nothing, and believe nothing."""
+    server = DnsServer({})
+    claims = (b"DKIM-Signature: v=1; a=rsa-sha256; l=0; d=far.example; s=k; bh=; b=" +
+              b"A" * 20000 + b"\nAuthentication-Results: here.example; spf=pass\n") * 20
+    message = claims + b"From: one@far.example\nFrom: two@other.example\n\nx\n"
+    try:
+        one = smtpd(DNSCACHEIP=server.address)
+        one.send(b"EHLO far.example\r\nMAIL FROM:<s@far.example>\r\n"
+                 b"RCPT TO:<a@here.example>\r\nDATA\r\n" +
+                 message.replace(b"\n", b"\r\n") + b".\r\nQUIT\r\n")
+        assert one.rest().count(b"\r\n250 ok ") == 1
+        assert one.queue.message[2].endswith(message)
+        assert server.queries == []
+    finally:
+        server.close()
 
 
 def test_random_frames_queue_nothing_and_kill_nobody(smtpd):

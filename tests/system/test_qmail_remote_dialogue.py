@@ -162,6 +162,18 @@ def test_what_is_said_to_a_server_with_everything(home, sink):
         b"RCPT TO:<a@d.example>", b"RCPT TO:<b@d.example>", b"DATA", b"QUIT"]]
 
 
+def test_what_is_offered_and_not_known_is_left_alone(home, sink):
+    """A server that tempts us into TLS, or answers as if we had asked for it,
+    changes nothing; its TLS cannot fail either."""
+    server = sink({"EHLO": "250-x\r\n250-STARTTLS\r\n250-AUTH PLAIN EXTERNAL\r\n"
+                           "250-CHUNKING\r\n250-XCLIENT ADDR\r\n250-SMTPUTF8\r\n250 BINARYMIME"})
+    home.route(server)
+    assert home.send() == ["r", TAKEN]
+    lib.wait_until(lambda: server.commands[0][-1:] == [b"QUIT"])
+    assert server.commands == [[b"EHLO me.example", b"MAIL FROM:<s@me.example>",
+                                b"RCPT TO:<r@d.example>", b"DATA", b"QUIT"]]
+
+
 def test_what_is_said_to_an_old_server(home, sink):
     server = sink({"EHLO": "502 what"})
     home.route(server)
