@@ -4,6 +4,7 @@ They own nothing durable: whatever happens to them, after a start without
 faults each accepted message is delivered, or bounced, whole.
 """
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -100,6 +101,63 @@ def run(kind, at, error, count_file=None, program="qmail-send"):
     return wrong
 
 
+NOBODY = ["test-nobody%d" % i for i in range(4)]
+
+
+def told(instance):
+    """Whom the postmaster has been told of."""
+    texts = [path.read_text() for path in instance.maildir()]
+    return {name for name in NOBODY for text in texts
+            if "<%s@%s>:\n" % (name, instance.host) in text}
+
+
+def run_doubles(kind, at, error, count_file=None):
+    """Bounces to nobody wait for a place; the qmail-send that tells of them in one
+    message has the fault."""
+    instance = lib.Instance()
+    wrong = []
+    try:
+        instance.write_control("doublebouncerate", "1\n")
+        instance.start_queued("-k", "64")
+        instance.start_send()
+        for name in NOBODY:
+            assert instance.queue(b"Subject: x\n\n", "", ["%s@%s" % (name, instance.host)]
+                                  ).returncode == 0
+        lib.wait_until(lambda: instance.log("send").count(": failure: ") == len(NOBODY) and
+                       len(told(instance)) > 0, what="the failures")
+        end_send(instance, signal.SIGTERM)
+        before = len(instance.log("send"))
+        fault = {"LD_PRELOAD": FAULT, "FAULT_PROGRAM": "qmail-send", "FAULT_CLASS": kind,
+                 "FAULT_AT": at, "FAULT_ERRNO": error, "FAULT_COUNT": count_file}
+        instance.spawn("send", instance.bin / "qmail-start", "./Maildir/", env=fault)
+        wait_quiet(instance, 1.5)
+        if count_file:  # otherwise the sweep would be of something else
+            places = re.findall(r"bounce msg \d+ qp (\d+)", instance.log("send")[before:])
+            if len(places) < 2 or len(set(places)) != 1:
+                wrong.append("they share no message: %s" % places)
+        end_send(instance, signal.SIGKILL if error == KILL else signal.SIGTERM)
+        instance.write_control("doublebouncerate", "0\n")
+        instance.start_send()
+        end = time.monotonic() + 120
+        while instance.queue_ids() and time.monotonic() < end:
+            instance.kill("send", signal.SIGALRM)
+            wait_quiet(instance, 0.3)
+        if instance.queue_ids():
+            wrong.append("messages stay in the queue: %s" % instance.queue_ids())
+        if told(instance) != set(NOBODY):
+            wrong.append("nobody was told of %s" % (set(NOBODY) - told(instance)))
+    except AssertionError as problem:
+        wrong.append(str(problem))
+    finally:
+        if wrong:
+            wrong.append(instance.log("send")[-600:])
+        left = instance.stop()
+        if left:
+            wrong.append("still running: %s" % left)
+        instance.remove()
+    return wrong
+
+
 def run_start(fault):
     program, kind, at, error, count_file = fault
     return run(kind, at, error, count_file, program)
@@ -115,7 +173,7 @@ def test_each_call_moves_one_byte(tmp_path):
     sweep_calls(tmp_path, "qmail-send", "one byte", run_start, 16)
 
 
-def sweep(tmp_path, kind, name, error, stride):
+def sweep(tmp_path, kind, name, error, stride, run=run):
     count_file = str(tmp_path / "count")
     wrong = run(kind, 0, 1, count_file)
     assert not wrong, wrong
@@ -141,3 +199,10 @@ def test_each_allocation_fails(tmp_path):
 
 def test_each_call_is_the_last(tmp_path):
     sweep(tmp_path, "io", "SIGKILL", KILL, every(4))
+
+
+@pytest.mark.parametrize("name", ["EIO", "ENOMEM", "SIGKILL"])
+def test_bounces_that_share_a_message(tmp_path, name):
+    kind = "mem" if name == "ENOMEM" else "io"
+    error = KILL if name == "SIGKILL" else ERRNOS[name]
+    sweep(tmp_path, kind, name, error, every(8), run_doubles)

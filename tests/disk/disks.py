@@ -55,8 +55,9 @@ def copy_sparse(source, target):
 class Cuts:
     """The disks of a log. Cuts must be asked for in growing order."""
 
-    def __init__(self, base, records, path):
+    def __init__(self, base, records, path, whole):
         self.records = records
+        self.whole = whole  # a write at one of these offsets is never torn
         self.path = path  # what is durable before the cut
         copy_sparse(base, self.path)
         with open(self.path, "r+b") as file:
@@ -77,7 +78,8 @@ class Cuts:
         tears = rng.random() < 0.4
         with open(target, "r+b") as file:
             for index in kept:
-                for offset, data in pieces(*pending[index], rng if tears else None):
+                tear = tears and pending[index][0] not in self.whole
+                for offset, data in pieces(*pending[index], rng if tear else None):
                     os.pwrite(file.fileno(), data, offset)
         return "%d of %d unflushed writes (%s%s)" % (
             len(kept), len(pending), how, ", torn" if tears else "")
