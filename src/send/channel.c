@@ -17,7 +17,8 @@ channel_open(struct channel *channel, enum channel_kind kind, int fd)
 
 	*channel = (struct channel){
 	    .kind = kind, .fd = fd, .packet = STR_INIT, .packet_fd = -1};
-	channel->ring_end = &channel->ring;
+	channel_ring_clear(&channel->fresh);
+	channel_ring_clear(&channel->ring);
 	channel->buf = mem_alloc(FD_PACKET_MAX, 1);
 	if (fd_cloexec(fd) == -1 || fd_nonblock(fd) == -1 ||
 	    fd_wait_readable(fd, CHANNEL_HELLO_MS) != 1)
@@ -64,37 +65,56 @@ channel_free(struct channel *channel)
 	fd_close(channel->fd);
 }
 
-/* ---- the ring ----------------------------------------------------------- */
+/* ---- the rings ---------------------------------------------------------- */
 
 void
-channel_push(struct channel *channel, struct pass *pass)
+channel_ring_clear(struct channel_ring *ring)
 {
-	pass->next = NULL;
-	*channel->ring_end = pass;
-	channel->ring_end = &pass->next;
+	ring->first = NULL;
+	ring->end = &ring->first;
 }
 
 void
-channel_push_first(struct channel *channel, struct pass *pass)
+channel_ring_push(struct channel_ring *ring, struct pass *pass)
 {
-	if (channel->ring == NULL)
-		channel->ring_end = &pass->next;
-	pass->next = channel->ring;
-	channel->ring = pass;
+	pass->next = NULL;
+	*ring->end = pass;
+	ring->end = &pass->next;
+}
+
+void
+channel_ring_push_first(struct channel_ring *ring, struct pass *pass)
+{
+	if (ring->first == NULL)
+		ring->end = &pass->next;
+	pass->next = ring->first;
+	ring->first = pass;
 }
 
 struct pass *
-channel_pop(struct channel *channel)
+channel_ring_pop(struct channel_ring *ring)
 {
-	struct pass *pass = channel->ring;
+	struct pass *pass = ring->first;
 
 	if (pass == NULL)
 		return NULL;
-	channel->ring = pass->next;
-	if (channel->ring == NULL)
-		channel->ring_end = &channel->ring;
+	ring->first = pass->next;
+	if (ring->first == NULL)
+		ring->end = &ring->first;
 	pass->next = NULL;
 	return pass;
+}
+
+bool
+channel_is_fresh_turn(struct channel *channel)
+{
+	if (channel->fresh.first == NULL ||
+	    channel->fresh_turns == CHANNEL_FRESH_TURNS) {
+		channel->fresh_turns = 0;
+		return false;
+	}
+	channel->fresh_turns++;
+	return true;
 }
 
 /* ---- jobs --------------------------------------------------------------- */

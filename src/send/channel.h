@@ -22,6 +22,12 @@ enum {
 	CHANNEL_HELLO_MS = 60 * 1000, /* for the first word of a spawn */
 	CHANNEL_JOBS_MAX = 10000,     /* at a time, whatever the spawn says */
 	CHANNEL_STALL_MS = 1000,      /* pause when the system lacks room */
+	CHANNEL_FRESH_TURNS = 3,      /* of new mail, then one of the rest */
+};
+
+/* Passes that take turns. */
+struct channel_ring {
+	struct pass *first, **end;
 };
 
 struct channel_recipient {
@@ -55,8 +61,11 @@ struct channel {
 	int packet_fd;     /* its message; -1: there is no such job */
 	int64_t retry_ms;  /* then it is sent again; 0: when poll says so */
 	char *buf;         /* FD_PACKET_MAX bytes for results */
-	struct pass *ring, **ring_end;
-	size_t passes, pass_bytes; /* all that exist, in the ring or not */
+	struct channel_ring fresh; /* new mail that had no turn yet */
+	struct channel_ring ring;  /* the others */
+	unsigned fresh_turns;      /* in a row */
+	bool is_waiters_turn;      /* before the ring, when it is not fresh */
+	size_t passes, pass_bytes; /* all that exist, in a ring or not */
 };
 
 /* Takes fd over and waits for the hello. 0, or -1 if none comes. */
@@ -65,9 +74,12 @@ MUST_USE int channel_open(
 void channel_limit(struct channel *channel, unsigned long concurrency);
 void channel_free(struct channel *channel);
 
-void channel_push(struct channel *channel, struct pass *pass);
-void channel_push_first(struct channel *channel, struct pass *pass);
-struct pass *channel_pop(struct channel *channel); /* or NULL */
+void channel_ring_clear(struct channel_ring *ring);
+void channel_ring_push(struct channel_ring *ring, struct pass *pass);
+void channel_ring_push_first(struct channel_ring *ring, struct pass *pass);
+struct pass *channel_ring_pop(struct channel_ring *ring); /* or NULL */
+/* True if the next turn is one of new mail; counts it. */
+MUST_USE bool channel_is_fresh_turn(struct channel *channel);
 
 bool channel_can_start(const struct channel *channel);
 /* A free job with room for count recipients; channel_can_start was true. */

@@ -93,7 +93,8 @@ delivery_lose(struct state *state, enum channel_kind kind)
 /* ---- passes ------------------------------------------------------------- */
 
 void
-delivery_begin(struct state *state, struct message *message, struct pass *pass)
+delivery_begin(struct state *state, struct message *message, struct pass *pass,
+    bool fresh)
 {
 	struct channel *channel = &state->channels[pass->channel];
 
@@ -107,7 +108,7 @@ delivery_begin(struct state *state, struct message *message, struct pass *pass)
 	    (int64_t)(state->settings.lifetime_s & INT64_MAX);
 	channel->passes++;
 	channel->pass_bytes += pass_size(pass);
-	channel_push(channel, pass);
+	channel_ring_push(fresh ? &channel->fresh : &channel->ring, pass);
 }
 
 /* Frees the pass; the message is as before with respect to it. */
@@ -247,7 +248,7 @@ activate(
 		life_settle(state, message);
 		return false;
 	}
-	delivery_begin(state, message, made[channel]);
+	delivery_begin(state, message, made[channel], false);
 	return true;
 }
 
@@ -293,8 +294,8 @@ wake(struct state *state)
 
 	while (hosts_wake(&state->hosts, &waiter) == 1) {
 		if (waiter.pass != NULL) {
-			channel_push_first(
-			    &state->channels[CHANNEL_REMOTE], waiter.pass);
+			channel_ring_push_first(
+			    &state->channels[CHANNEL_REMOTE].ring, waiter.pass);
 			return true;
 		}
 		message_set_active(waiter.message, CHANNEL_REMOTE, false);
@@ -384,7 +385,7 @@ defer_here(
 	}
 	state->deferred += count;
 	if (pass_has_more(pass))
-		channel_push(&state->channels[pass->channel], pass);
+		channel_ring_push(&state->channels[pass->channel].ring, pass);
 	else
 		end_pass_if_over(state, pass);
 }
@@ -424,14 +425,30 @@ take_turn(struct state *state, struct channel *channel, struct pass *pass)
 	}
 	start_job(state, pass, taken, count, host, message);
 	if (pass_has_more(pass))
-		channel_push(channel, pass);
+		channel_ring_push(&channel->ring, pass);
+}
+
+/* Whose turn it is; or NULL. */
+static struct pass *
+next_pass(struct state *state, struct channel *channel)
+{
+	struct pass *pass;
+
+	if (channel_is_fresh_turn(channel))
+		return channel_ring_pop(&channel->fresh);
+	/* what waits for a host that has room again has every other turn */
+	if (channel->kind == CHANNEL_REMOTE &&
+	    (channel->is_waiters_turn || channel->ring.first == NULL))
+		(void)wake(state);
+	channel->is_waiters_turn = !channel->is_waiters_turn;
+	pass = channel_ring_pop(&channel->ring);
+	return pass == NULL ? channel_ring_pop(&channel->fresh) : pass;
 }
 
 void
 delivery_start_jobs(struct state *state, enum channel_kind kind)
 {
 	struct channel *channel = &state->channels[kind];
-	bool is_waiters_turn = true;
 	struct pass *pass;
 
 	if (channel->packet_fd != -1 &&
@@ -439,16 +456,11 @@ delivery_start_jobs(struct state *state, enum channel_kind kind)
 		delivery_lose(state, kind);
 	tell_hosts(state);
 	state->deferred = 0;
-	/* each turn starts a job, or takes a pass off the ring; what waits for
-	   a host that has room again takes turns with what is new */
+	/* each turn starts a job, or takes a pass off its ring */
 	while (!state->exiting && channel_can_start(channel) &&
 	    state->deferred < DELIVERY_DEFERRED_A_TURN &&
 	    !queue_link_is_full(&state->link)) {
-		if (kind == CHANNEL_REMOTE &&
-		    (is_waiters_turn || channel->ring == NULL))
-			(void)wake(state);
-		is_waiters_turn = !is_waiters_turn;
-		pass = channel_pop(channel);
+		pass = next_pass(state, channel);
 		if (pass == NULL)
 			break;
 		take_turn(state, channel, pass);

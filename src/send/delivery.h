@@ -4,7 +4,8 @@
  * Each channel has a ring of passes; a turn starts one job of the next pass
  * whose host has room, so that neither a long list nor a dead host holds up
  * the others. A pass all of whose hosts are busy waits at one of them. Those
- * hosts take turns with each other and with the ring.
+ * hosts take turns with each other and with the ring. New mail has its first
+ * turn before all of these, but for one turn in four.
  */
 #ifndef SEND_DELIVERY_H
 #define SEND_DELIVERY_H
@@ -31,12 +32,12 @@ bool delivery_has_room(
     const struct state *state, enum channel_kind channel, bool fresh);
 /* True if the envelope just read is big and the channel has many of those. */
 bool delivery_is_too_big(const struct state *state, enum channel_kind channel);
-/* Puts a new pass of the message to work. */
-void delivery_begin(
-    struct state *state, struct message *message, struct pass *pass);
+/* Puts a new pass of the message to work; fresh: of mail that has just come. */
+void delivery_begin(struct state *state, struct message *message,
+    struct pass *pass, bool fresh);
 /* Starts passes of messages that are due, not too many at once. */
 void delivery_start_due(struct state *state, enum channel_kind channel);
-/* Starts jobs of the passes in the ring. */
+/* Starts jobs of the passes in the rings. */
 void delivery_start_jobs(struct state *state, enum channel_kind channel);
 /* Takes in results. */
 void delivery_read_results(struct state *state, enum channel_kind channel);

@@ -160,7 +160,7 @@ start(struct state *state, struct message *message,
 		message_set_todo(
 		    message, (enum channel_kind)i, counts.todo[i] > 0);
 		if (made[i] != NULL) {
-			delivery_begin(state, message, made[i]);
+			delivery_begin(state, message, made[i], true);
 			continue;
 		}
 		if (found && !state->flush_found)

@@ -183,19 +183,18 @@ is_waiter_stopped(void *owner, const struct host_waiter *waiter)
 }
 
 static void
-stop_in_ring(struct state *state, struct channel *channel)
+stop_in_ring(struct state *state, struct channel_ring *ring)
 {
-	struct pass *first = channel->ring, *pass;
+	struct pass *first = ring->first, *pass;
 
-	channel->ring = NULL;
-	channel->ring_end = &channel->ring;
+	channel_ring_clear(ring);
 	while ((pass = first) != NULL) {
 		first = pass->next;
 		if (is_stopped(state, pass->message, pass->channel) ||
 		    is_concerned(state, pass))
 			delivery_stop_pass(state, pass);
 		else
-			channel_push(channel, pass);
+			channel_ring_push(ring, pass);
 	}
 }
 
@@ -204,8 +203,10 @@ stop_passes(struct state *state)
 {
 	struct host_waiter *waiter, *next;
 
-	for (size_t i = 0; i < CHANNELS; i++)
-		stop_in_ring(state, &state->channels[i]);
+	for (size_t i = 0; i < CHANNELS; i++) {
+		stop_in_ring(state, &state->channels[i].fresh);
+		stop_in_ring(state, &state->channels[i].ring);
+	}
 	waiter = hosts_take_waiters(&state->hosts, is_waiter_stopped, state);
 	for (; waiter != NULL; waiter = next) {
 		struct message *message = waiter->message;

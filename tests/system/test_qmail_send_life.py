@@ -655,3 +655,53 @@ def test_list_at_a_host_that_is_down_does_not_hold_up_others(sender):
     text = "\n".join(sender.log())
     assert len(re.findall(rf"starting delivery \d+: msg {many} ", text)) == 2000
     assert sender.remote.job(timeout=0.2) is None
+
+
+# ---- all at once ---------------------------------------------------------------
+
+@pytest.mark.parametrize("host", ["old{}.example", "old.example"])
+def test_all_that_waits_is_due_at_once_and_new_mail_passes_it(make_sender, host):
+    """ALRM wakes more than may be under way at a time. Who comes then is at most one
+    job behind, at the old hosts too, however often it is repeated."""
+    sender = make_sender()
+    sender.control("concurrencyremote", "2")
+    old = [sender.put([f"a@{host.format(n)}"], age=5000) for n in range(300)]
+    sender.start()
+    jobs = [sender.nudge(lambda: sender.remote.job(timeout=0.2)), sender.remote.job()]
+    for n in range(3):
+        sender.kill(signal.SIGALRM)
+        new = sender.post([f"b@new{n}.example", "c@local.example"])
+        job = sender.local.job()
+        assert job.id == new
+        sender.local.result(job)
+        came = []
+        for _ in range(2):
+            sender.remote.result(jobs.pop(0))
+            jobs.append(sender.remote.job())
+            came.append(jobs[-1].id)
+        assert new in came
+        assert sender.remote.job(timeout=0.1) is None
+    while jobs:
+        sender.remote.result(jobs.pop(0))
+        if job := sender.remote.job(timeout=1):
+            jobs.append(job)
+    for ident in old:
+        sender.wait_retired(ident)
+    assert len({line for line in sender.log() if line.startswith("starting")}) == 306
+
+
+def test_new_mail_leaves_the_rest_one_turn_in_four(make_sender):
+    sender = make_sender()
+    sender.control("concurrencyremote", "1")
+    old = {sender.put([f"a@old{n}.example"], age=5000) for n in range(50)}
+    sender.start()
+    job = sender.nudge(lambda: sender.remote.job(timeout=0.2))
+    for n in range(40):
+        last = sender.post([f"b@new{n}.example"])
+    known(sender, last)
+    came = []
+    for _ in range(40):
+        sender.remote.result(job)
+        job = sender.remote.job()
+        came.append(job.id in old)
+    assert came.count(True) == 10 and came.index(True) <= 3

@@ -29,11 +29,10 @@ is_last(int64_t age_s)
 
 	all.now_s = NOW_S;
 	all.settings.lifetime_s = LIFETIME_S;
-	channel->ring = NULL;
-	channel->ring_end = &channel->ring;
-	delivery_begin(&all, &message, &pass);
+	channel_ring_clear(&channel->ring);
+	delivery_begin(&all, &message, &pass, false);
 	assert_true(message_is_active(&message, CHANNEL_LOCAL));
-	assert_ptr_equal(channel_pop(channel), &pass);
+	assert_ptr_equal(channel_ring_pop(&channel->ring), &pass);
 	return pass.expired;
 }
 
@@ -91,12 +90,13 @@ puts_what_cannot_be_opened_off_for_123_seconds(void **state)
 	    .max = 1,
 	    .slots = 1,
 	    .free_count = 1,
-	    .recipients_max = 1,
-	    .ring_end = &channel->ring};
+	    .recipients_max = 1};
+	channel_ring_clear(&channel->fresh);
+	channel_ring_clear(&channel->ring);
 	message = schedule_add(&all.schedule, 7);
 	assert_non_null(message);
 	message_set_todo(message, CHANNEL_LOCAL, true);
-	delivery_begin(&all, message, make_pass(&all));
+	delivery_begin(&all, message, make_pass(&all), true);
 	delivery_start_jobs(&all, CHANNEL_LOCAL);
 	assert_string_equal(all.log.lines.s,
 	    "warning: unable to open mess/7/7: No such file or directory;"
