@@ -241,6 +241,18 @@ def users_cdb_bytes(assign):
     return cdb_bytes(records)
 
 
+# ---- bytes at each place of a buffer --------------------------------------------
+
+OFFSETS = 4096
+
+
+def at_each_offset(piece):
+    """Twice OFFSETS pieces. One half are an odd number of bytes apart and so begin at
+    each offset of a buffer of that size; so they do after line ends in them have
+    grown, in one half or the other."""
+    return piece * OFFSETS + (piece + b"x") * OFFSETS
+
+
 # ---- an instance ------------------------------------------------------------------
 
 class Daemon:
