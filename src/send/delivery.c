@@ -93,8 +93,8 @@ delivery_lose(struct state *state, enum channel_kind kind)
 /* ---- passes ------------------------------------------------------------- */
 
 void
-delivery_begin(struct state *state, struct message *message, struct pass *pass,
-    bool fresh)
+delivery_begin(
+    struct state *state, struct message *message, struct pass *pass, bool fresh)
 {
 	struct channel *channel = &state->channels[pass->channel];
 
