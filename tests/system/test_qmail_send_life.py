@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import threading
 
 import pytest
 
@@ -705,3 +706,29 @@ def test_new_mail_leaves_the_rest_one_turn_in_four(make_sender):
         job = sender.remote.job()
         came.append(job.id in old)
     assert came.count(True) == 10 and came.index(True) <= 3
+
+
+def test_a_flood_of_new_mail_keeps_all_places_full(make_sender):
+    """However fast it comes in: a place that is free has a job before some hundred
+    more messages have been noted."""
+    sender = make_sender()
+    sender.control("concurrencylocal", "3")
+    sender.start()
+    flood = threading.Thread(
+        target=lambda: [sender.post(["a@local.example"]) for _ in range(3000)])
+    flood.start()
+    jobs = [sender.local.job() for _ in range(3)]
+    for _ in range(500):
+        sender.local.result(jobs.pop(0))
+        jobs.append(sender.local.job())
+    flood.join()
+    sender.wait_log("new msg", 3000)
+    free = noted = most = 0
+    for line in sender.log():
+        if line.startswith("status: "):
+            free = 3 - int(re.match(r"status: local (\d+)/", line)[1])
+            noted = 0
+        elif line.startswith("new msg") and free > 0:
+            noted += 1
+            most = max(most, noted)
+    assert most < 300
