@@ -64,7 +64,7 @@ struct channel {
 	struct channel_ring fresh; /* new mail that had no turn yet */
 	struct channel_ring ring;  /* the others */
 	unsigned fresh_turns;      /* in a row */
-	bool is_waiters_turn;      /* before the ring, when it is not fresh */
+	bool is_waiters_turn;      /* at hosts, when it is not new mail's */
 	size_t passes, pass_bytes; /* all that exist, in a ring or not */
 };
 

@@ -3,6 +3,7 @@
 They own nothing durable: whatever happens to them, after a start without
 faults each accepted message is delivered, or bounced, whole.
 """
+import contextlib
 import os
 import re
 import signal
@@ -67,28 +68,12 @@ def end_send(instance, sig):
     lib.wait_until(lambda: not instance.pids("qmail-send"), what="the end of qmail-send")
 
 
-def run(kind, at, error, count_file=None, program="qmail-send"):
+@contextlib.contextmanager
+def watched_instance(wrong):
+    """An instance; what fails in the block is in wrong, with the log of qmail-send."""
     instance = lib.Instance()
-    wrong = []
     try:
-        instance.dotqmail("box", "./Maildir/\n")
-        instance.start_queued("-k", "64")
-        fault = {"LD_PRELOAD": FAULT, "FAULT_PROGRAM": program, "FAULT_CLASS": kind,
-                 "FAULT_AT": at, "FAULT_ERRNO": error, "FAULT_COUNT": count_file}
-        instance.spawn("send", instance.bin / "qmail-start", "./Maildir/", env=fault)
-        accepted = submit_all(instance)
-        wait_quiet(instance, 1.5)
-        end_send(instance, signal.SIGKILL if error == KILL else signal.SIGTERM)
-        instance.start_send()
-        end = time.monotonic() + 120
-        while instance.queue_ids() and time.monotonic() < end:
-            instance.kill("send", signal.SIGALRM)
-            wait_quiet(instance, 0.3)
-        if instance.queue_ids():
-            wrong.append("messages stay in the queue: %s" % instance.queue_ids())
-        lost = set(accepted) - arrived(instance, accepted)
-        if lost:
-            wrong.append("accepted messages are lost: %s" % lost)
+        yield instance
     except AssertionError as problem:
         wrong.append(str(problem))
     finally:
@@ -98,6 +83,42 @@ def run(kind, at, error, count_file=None, program="qmail-send"):
         if left:
             wrong.append("still running: %s" % left)
         instance.remove()
+
+
+def start_faulty(instance, program, kind, at, error, count_file):
+    fault = {"LD_PRELOAD": FAULT, "FAULT_PROGRAM": program, "FAULT_CLASS": kind,
+             "FAULT_AT": at, "FAULT_ERRNO": error, "FAULT_COUNT": count_file}
+    instance.spawn("send", instance.bin / "qmail-start", "./Maildir/", env=fault)
+
+
+def end_faulty(instance, error):
+    end_send(instance, signal.SIGKILL if error == KILL else signal.SIGTERM)
+
+
+def empty_queue(instance):
+    """A qmail-send without faults does what is left to do; returns what is wrong."""
+    instance.start_send()
+    end = time.monotonic() + 120
+    while instance.queue_ids() and time.monotonic() < end:
+        instance.kill("send", signal.SIGALRM)
+        wait_quiet(instance, 0.3)
+    left = instance.queue_ids()
+    return ["messages stay in the queue: %s" % left] if left else []
+
+
+def run(kind, at, error, count_file=None, program="qmail-send"):
+    wrong = []
+    with watched_instance(wrong) as instance:
+        instance.dotqmail("box", "./Maildir/\n")
+        instance.start_queued("-k", "64")
+        start_faulty(instance, program, kind, at, error, count_file)
+        accepted = submit_all(instance)
+        wait_quiet(instance, 1.5)
+        end_faulty(instance, error)
+        wrong += empty_queue(instance)
+        lost = set(accepted) - arrived(instance, accepted)
+        if lost:
+            wrong.append("accepted messages are lost: %s" % lost)
     return wrong
 
 
@@ -114,47 +135,29 @@ def told(instance):
 def run_doubles(kind, at, error, count_file=None):
     """Bounces to nobody wait for a place; the qmail-send that tells of them in one
     message has the fault."""
-    instance = lib.Instance()
     wrong = []
-    try:
+    with watched_instance(wrong) as instance:
         instance.write_control("doublebouncerate", "1\n")
         instance.start_queued("-k", "64")
         instance.start_send()
         for name in NOBODY:
-            assert instance.queue(b"Subject: x\n\n", "", ["%s@%s" % (name, instance.host)]
-                                  ).returncode == 0
+            sent = instance.queue(b"Subject: x\n\n", "", ["%s@%s" % (name, instance.host)])
+            assert sent.returncode == 0, sent.stderr
         lib.wait_until(lambda: instance.log("send").count(": failure: ") == len(NOBODY) and
                        len(told(instance)) > 0, what="the failures")
         end_send(instance, signal.SIGTERM)
         before = len(instance.log("send"))
-        fault = {"LD_PRELOAD": FAULT, "FAULT_PROGRAM": "qmail-send", "FAULT_CLASS": kind,
-                 "FAULT_AT": at, "FAULT_ERRNO": error, "FAULT_COUNT": count_file}
-        instance.spawn("send", instance.bin / "qmail-start", "./Maildir/", env=fault)
+        start_faulty(instance, "qmail-send", kind, at, error, count_file)
         wait_quiet(instance, 1.5)
         if count_file:  # otherwise the sweep would be of something else
             places = re.findall(r"bounce msg \d+ qp (\d+)", instance.log("send")[before:])
             if len(places) < 2 or len(set(places)) != 1:
                 wrong.append("they share no message: %s" % places)
-        end_send(instance, signal.SIGKILL if error == KILL else signal.SIGTERM)
+        end_faulty(instance, error)
         instance.write_control("doublebouncerate", "0\n")
-        instance.start_send()
-        end = time.monotonic() + 120
-        while instance.queue_ids() and time.monotonic() < end:
-            instance.kill("send", signal.SIGALRM)
-            wait_quiet(instance, 0.3)
-        if instance.queue_ids():
-            wrong.append("messages stay in the queue: %s" % instance.queue_ids())
+        wrong += empty_queue(instance)
         if told(instance) != set(NOBODY):
             wrong.append("nobody was told of %s" % (set(NOBODY) - told(instance)))
-    except AssertionError as problem:
-        wrong.append(str(problem))
-    finally:
-        if wrong:
-            wrong.append(instance.log("send")[-600:])
-        left = instance.stop()
-        if left:
-            wrong.append("still running: %s" % left)
-        instance.remove()
     return wrong
 
 
